@@ -1,0 +1,166 @@
+"""What every request passes: its id, the security headers, Twilio's short cut, the session's limits."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import resolve
+from django.utils import translation
+from django.utils.decorators import sync_and_async_middleware
+from django.utils.deprecation import MiddlewareMixin
+
+from handoffflow import logs
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+Middleware = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+_PRIVATE = ("/operator", "/admin", "/accounts", "/api", "/simulator")
+_TWILIO = "/api/twilio/"
+_TOUCH_SECONDS = 300
+
+
+@sync_and_async_middleware
+def request_id(get_response: Any) -> Middleware:
+    """Name each request in the logs and in ``X-Request-Id``; a proxy's own id is kept when it is tame."""
+
+    def begin(request: HttpRequest) -> str:
+        given = request.headers.get("X-Request-Id", "")
+        return given if re.fullmatch(r"[A-Za-z0-9-]{8,64}", given) else uuid.uuid4().hex
+
+    if iscoroutinefunction(get_response):
+
+        async def named_async(request: HttpRequest) -> HttpResponseBase:
+            name = begin(request)
+            token = logs.request_id.set(name)
+            try:
+                response = cast(HttpResponseBase, await get_response(request))
+            finally:
+                logs.request_id.reset(token)
+            response["X-Request-Id"] = name
+            return response
+
+        return named_async
+
+    def named(request: HttpRequest) -> HttpResponseBase:
+        name = begin(request)
+        token = logs.request_id.set(name)
+        try:
+            response = cast(HttpResponseBase, get_response(request))
+        finally:
+            logs.request_id.reset(token)
+        response["X-Request-Id"] = name
+        return response
+
+    return named
+
+
+@sync_and_async_middleware
+def security_headers(get_response: Any) -> Middleware:
+    if iscoroutinefunction(get_response):
+
+        async def guarded_async(request: HttpRequest) -> HttpResponseBase:
+            return _guard(request, await get_response(request))
+
+        return guarded_async
+
+    def guarded(request: HttpRequest) -> HttpResponseBase:
+        return _guard(request, get_response(request))
+
+    return guarded
+
+
+def content_security_policy() -> str:
+    """No inline script, no inline style, no eval, nobody else's origin.
+
+    The simulator's split view frames the console, and only it may.
+    """
+    policy = [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "manifest-src 'self'",
+        "worker-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "object-src 'none'",
+    ]
+    if settings.SIMULATOR_ENABLED:
+        return "; ".join([*policy, "frame-ancestors 'self'", "frame-src 'self'"])
+    return "; ".join([*policy, "frame-ancestors 'none'"])
+
+
+def _guard(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    headers = response.headers
+    # A media file may carry a stricter policy of its own (sandbox).
+    headers.setdefault("Content-Security-Policy", content_security_policy())
+    headers.setdefault("X-Frame-Options", "SAMEORIGIN" if settings.SIMULATOR_ENABLED else "DENY")
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", settings.SECURE_REFERRER_POLICY or "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+    if request.path.startswith(_PRIVATE):
+        headers.setdefault("Cache-Control", "no-store")
+    if settings.SECURE_HSTS_SECONDS:
+        # Django's own looks at the connection, which is plain http behind a reverse proxy.
+        headers.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
+    return response
+
+
+@sync_and_async_middleware
+def twilio_fast_path(get_response: Any) -> Middleware:
+    """Twilio's doors need no session, language or user: go straight to the view."""
+    if iscoroutinefunction(get_response):
+
+        async def passed_on(request: HttpRequest) -> HttpResponseBase:
+            return cast(HttpResponseBase, await get_response(request))
+
+        return passed_on
+
+    def short_cut(request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(_TWILIO):
+            return cast(HttpResponseBase, get_response(request))
+        match = resolve(request.path_info)
+        request.resolver_match = match
+        # Threads are reused: the language of the operator served before must not leak into this.
+        with translation.override(settings.LANGUAGE_CODE):
+            return cast(HttpResponseBase, match.func(request, *match.args, **match.kwargs))
+
+    return short_cut
+
+
+class SessionLimits(MiddlewareMixin):
+    """A session ends 12 hours after the login, and earlier when nothing was asked of it for two."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return None
+        now = int(time.time())
+        session = request.session
+        began, seen = session.get("began"), session.get("seen")
+        if began is None or seen is None:
+            return None
+        if now - began > settings.SESSION_COOKIE_AGE or now - seen > settings.SESSION_IDLE_SECONDS:
+            session.flush()
+        elif now - seen > _TOUCH_SECONDS:
+            session["seen"] = now
+        return None
+
+
+@receiver(user_logged_in, dispatch_uid="handoffflow.session_limits")
+def _note_login(request: HttpRequest | None, **kwargs: Any) -> None:
+    if request is not None and hasattr(request, "session"):
+        request.session["began"] = request.session["seen"] = int(time.time())

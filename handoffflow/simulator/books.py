@@ -1,0 +1,179 @@
+"""The entries that change the ledger: a message comes in, one goes out, a callback was made, time moves on."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from handoffflow.simulator import ledger as books
+from handoffflow.simulator.ledger import Job, Ledger, Message, Step
+
+DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An outbound message that has passed every check and is about to exist."""
+
+    customer: str
+    number: str
+    body: str
+    service: str | None = None
+    template: str | None = None
+    callback: str | None = None
+    media: Sequence[str] = ()
+
+
+def receive(
+    ledger: Ledger,
+    *,
+    customer: str,
+    number: str,
+    body: str,
+    media: Sequence[tuple[str, bytes]] = (),
+    extra: Mapping[str, str] | None = None,
+    deliver: bool = True,
+) -> str:
+    """A customer writes: the message exists at Twilio, and its webhook is due at once (or never)."""
+    sid = books.new_sid("MM" if media else "SM")
+    now = ledger.clock()
+    with ledger.writing() as connection:
+        connection.execute(
+            "INSERT INTO messages (sid, direction, customer, number, body, status, created, sent, updated,"
+            " extra) VALUES (?, 'inbound', ?, ?, ?, 'received', ?, ?, ?, ?)",
+            (sid, customer, number, body, now, now, now, json.dumps(dict(extra or {}))),
+        )
+        for position, (kind, content) in enumerate(media):
+            connection.execute(
+                "INSERT INTO media (sid, message, position, type, content) VALUES (?, ?, ?, ?, ?)",
+                (books.new_sid("ME"), sid, position, kind, content),
+            )
+        if deliver:
+            connection.execute("INSERT INTO jobs (due, sid, kind) VALUES (?, ?, 'webhook')", (now, sid))
+    return sid
+
+
+def redeliver(ledger: Ledger, sid: str, *, times: int = 1) -> None:
+    """The same webhook again, as Twilio does after a broken connection."""
+    with ledger.writing() as connection:
+        for _ in range(times):
+            connection.execute(
+                "INSERT INTO jobs (due, sid, kind) VALUES (?, ?, 'webhook')", (ledger.clock(), sid)
+            )
+
+
+def accept(ledger: Ledger, draft: Draft, *, steps: Sequence[Step]) -> Message:
+    """Take a message for delivery and plan what will be told about it, in one transaction."""
+    sid = books.new_sid("MM" if draft.media else "SM")
+    now = ledger.clock()
+    extra = {f"MediaUrl{position}": url for position, url in enumerate(draft.media)}
+    with ledger.writing() as connection:
+        connection.execute(
+            "INSERT INTO messages (sid, direction, customer, number, service, body, template, status,"
+            " created, updated, callback, extra)"
+            " VALUES (?, 'outbound-api', ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)",
+            (
+                sid,
+                draft.customer,
+                draft.number,
+                draft.service,
+                draft.body,
+                draft.template,
+                now,
+                now,
+                draft.callback,
+                json.dumps(extra),
+            ),
+        )
+        plan(connection, sid, steps, now=now)
+        row = connection.execute("SELECT * FROM messages WHERE sid = ?", (sid,)).fetchone()
+    return books.as_message(row)
+
+
+def plan(connection: sqlite3.Connection, sid: str, steps: Sequence[Step], *, now: float) -> None:
+    connection.executemany(
+        "INSERT INTO jobs (due, sid, kind, status, error, silent) VALUES (?, ?, 'status', ?, ?, ?)",
+        [(now + step.after, sid, step.status, step.error, int(step.silent)) for step in steps],
+    )
+
+
+def due(ledger: Ledger, *, limit: int = 64) -> list[Job]:
+    rows = ledger.all(
+        "SELECT * FROM jobs WHERE done IS NULL AND due <= ? ORDER BY due, id LIMIT ?", ledger.clock(), limit
+    )
+    return [books.as_job(row) for row in rows]
+
+
+def next_due(ledger: Ledger) -> float | None:
+    row = ledger.all("SELECT min(due) AS due FROM jobs WHERE done IS NULL")[0]
+    return None if row["due"] is None else float(row["due"])
+
+
+def rise(ledger: Ledger, sid: str, *, status: str, error: int | None) -> None:
+    """Move a message's status up, never down: a late ``sent`` does not undo ``delivered``."""
+    now = ledger.clock()
+    with ledger.writing() as connection:
+        row = connection.execute("SELECT status FROM messages WHERE sid = ?", (sid,)).fetchone()
+        if row is None or books.RANK.get(status, 0) <= books.RANK.get(row["status"], 0):
+            return
+        connection.execute(
+            "UPDATE messages SET status = ?, error = ?, updated = ?, sent = coalesce(sent, ?) WHERE sid = ?",
+            (status, error, now, now, sid),
+        )
+
+
+def finish(ledger: Ledger, job: Job, *, result: str, ms: float | None) -> None:
+    with ledger.writing() as connection:
+        connection.execute(
+            "UPDATE jobs SET done = ?, result = ?, ms = ?, tries = tries + 1 WHERE id = ?",
+            (ledger.clock(), result, ms, job.id),
+        )
+
+
+def postpone(ledger: Ledger, job: Job, *, after: float) -> None:
+    with ledger.writing() as connection:
+        connection.execute(
+            "UPDATE jobs SET due = ?, tries = tries + 1 WHERE id = ?", (ledger.clock() + after, job.id)
+        )
+
+
+def look(ledger: Ledger, customer: str) -> None:
+    """The customer has the chat open: what was delivered is read now, each message once."""
+    now = ledger.clock()
+    unread = "customer = ? AND direction <> 'inbound' AND status = 'delivered' AND seen IS NULL"
+    if not ledger.all(f"SELECT 1 FROM messages WHERE {unread} LIMIT 1", customer):  # noqa: S608
+        return
+    with ledger.writing() as connection:
+        rows = connection.execute(f"SELECT sid FROM messages WHERE {unread}", (customer,)).fetchall()  # noqa: S608
+        for row in rows:
+            connection.execute("UPDATE messages SET seen = ? WHERE sid = ?", (now, row["sid"]))
+            plan(connection, row["sid"], [Step(0, "read")], now=now)
+
+
+def redact(ledger: Ledger, sid: str) -> None:
+    with ledger.writing() as connection:
+        connection.execute(
+            "UPDATE messages SET body = '', updated = ? WHERE sid = ?", (ledger.clock(), sid)
+        )
+
+
+def delete(ledger: Ledger, sid: str) -> None:
+    with ledger.writing() as connection:
+        connection.execute("DELETE FROM media WHERE message = ?", (sid,))
+        connection.execute("DELETE FROM messages WHERE sid = ?", (sid,))
+
+
+def advance(ledger: Ledger, customer: str, *, hours: float = 24) -> None:
+    """Let time pass for one customer: the stored times move back, the clock stays where it is."""
+    back = hours * 3600
+    with ledger.writing() as connection:
+        connection.execute(
+            "UPDATE messages SET created = created - ?1, sent = sent - ?1, updated = updated - ?1"
+            " WHERE customer = ?2",
+            (back, customer),
+        )
+        connection.execute(
+            "UPDATE customers SET known_at = known_at - ? WHERE address = ?", (back, customer)
+        )
