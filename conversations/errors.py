@@ -1,0 +1,100 @@
+"""What the engine refuses, by the names the REST API and the panel show.
+
+``status`` is the HTTP status a door answers with; ``extras`` are facts the caller may be told
+(who won, which messages are unread), never text of a customer and never an integer id.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class HandoffError(Exception):
+    code = "handoff_error"
+    status = 409
+
+    def __init__(self, **extras: Any) -> None:
+        super().__init__(self.code)
+        self.extras = extras
+
+
+class AlreadyClaimed(HandoffError):
+    """Somebody else has it: ``operator`` (the model instance) and ``handoff_at`` say who and since when."""
+
+    code = "already_claimed"
+
+
+class AtCapacity(HandoffError):
+    """The operator holds as many conversations as they may: ``limit``."""
+
+    code = "at_capacity"
+
+
+class AgentUnavailable(HandoffError):
+    code = "agent_unavailable"
+
+
+class StaleEpoch(HandoffError):
+    """The conversation changed hands since the caller looked: ``epoch`` is the current one."""
+
+    code = "stale_epoch"
+
+
+class UnreadMessage(HandoffError):
+    """The customer wrote after what the operator saw: ``messages`` are the unread ones."""
+
+    code = "unread_message"
+
+
+class NotHuman(HandoffError):
+    code = "not_human"
+
+
+class NotWaiting(HandoffError):
+    code = "not_waiting"
+
+
+class NotYours(HandoffError):
+    """Another operator holds it: ``operator`` and ``handoff_at``."""
+
+    code = "not_yours"
+
+
+class WithBot(HandoffError):
+    code = "with_bot"
+
+
+class WindowClosed(HandoffError):
+    """WhatsApp takes free text only within 24 hours of the customer's last message (Twilio 63016)."""
+
+    code = "window_closed"
+    status = 422
+
+
+class OptedOut(HandoffError):
+    code = "opted_out"
+    status = 422
+
+
+class OutcomeRequired(HandoffError):
+    code = "outcome_required"
+    status = 422
+
+
+class EmptyMessage(HandoffError):
+    code = "empty_message"
+    status = 422
+
+
+class MessageTooLong(HandoffError):
+    """``limit`` characters are accepted in one go."""
+
+    code = "message_too_long"
+    status = 422
+
+
+class KeyReused(HandoffError):
+    """The same client key came with another text."""
+
+    code = "idempotency_mismatch"
+    status = 422

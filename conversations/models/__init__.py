@@ -1,0 +1,53 @@
+"""The engine's models, one file per noun."""
+
+from __future__ import annotations
+
+from conversations.models.base import Due, Public
+from conversations.models.bot_turn import BotTurn, TurnKind
+from conversations.models.contact import AddressKind, Contact, ContactAddress
+from conversations.models.conversation import PREVIEW_LENGTH, Conversation, Mode, Priority
+from conversations.models.delivery import UNSETTLED, Delivery, DeliveryState, StatusReport
+from conversations.models.event import Event
+from conversations.models.handoff import Handoff, Outcomes, Reasons, Resume
+from conversations.models.heartbeat import WorkerHeartbeat
+from conversations.models.inbound import InboundWebhook, WebhookOutcome
+from conversations.models.message import Attachment, Author, Kind, Message, Status
+from conversations.models.organization import ADDRESS_LENGTH, BotEngineName, Organization, Sender
+from conversations.models.queue import BotAnswer, Queue
+
+__all__ = [
+    "ADDRESS_LENGTH",
+    "PREVIEW_LENGTH",
+    "UNSETTLED",
+    "AddressKind",
+    "Attachment",
+    "Author",
+    "BotAnswer",
+    "BotEngineName",
+    "BotTurn",
+    "Contact",
+    "ContactAddress",
+    "Conversation",
+    "Delivery",
+    "DeliveryState",
+    "Due",
+    "Event",
+    "Handoff",
+    "InboundWebhook",
+    "Kind",
+    "Message",
+    "Mode",
+    "Organization",
+    "Outcomes",
+    "Priority",
+    "Public",
+    "Queue",
+    "Reasons",
+    "Resume",
+    "Sender",
+    "Status",
+    "StatusReport",
+    "TurnKind",
+    "WebhookOutcome",
+    "WorkerHeartbeat",
+]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.base import Due
+from conversations.models.conversation import Conversation
+from conversations.models.message import Message
+from conversations.models.organization import ADDRESS_LENGTH, Sender
+
+
+class DeliveryState(models.TextChoices):
+    QUEUED = "queued", _("queued")
+    SENDING = "sending", _("sending")
+    UNKNOWN = "unknown", _("unconfirmed")
+    ACCEPTED = "accepted", _("accepted")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+UNSETTLED = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN)
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def unsettled(self) -> Self:
+        return self.filter(state__in=UNSETTLED)
+
+
+class Delivery(Due):
+    """The outbox row of one outbound message. Recipient, sender and body are frozen when the product accepts it.
+
+    ``public_id`` travels in the StatusCallback URL as ``mid``: it brings the SID back when the answer is lost.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    message = models.OneToOneField(Message, models.PROTECT, related_name="delivery")
+    conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="deliveries")
+    sender = models.ForeignKey(Sender, models.PROTECT, related_name="deliveries")
+    recipient = models.CharField(max_length=ADDRESS_LENGTH)
+    body = models.TextField()
+    seq = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.QUEUED)
+    started_at = models.DateTimeField(null=True, blank=True)
+    unknown_since = models.DateTimeField(null=True, blank=True)
+    listings_without = models.PositiveSmallIntegerField(default=0)
+    fell_back = models.BooleanField(default=False)
+    cause = models.CharField(max_length=40, blank=True, default="")
+    error_code = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        indexes = [models.Index(fields=["conversation", "state", "seq"], name="delivery_line")]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+
+class StatusReport(models.Model):
+    """Every status callback as it came. Parked (``applied_at`` null) while its message is unknown."""
+
+    delivery = models.ForeignKey(Delivery, models.PROTECT, null=True, blank=True, related_name="reports")
+    mid = models.UUIDField(null=True, blank=True, db_index=True)
+    account_sid = models.CharField(max_length=64, blank=True, default="")
+    provider_sid = models.CharField(max_length=64, db_index=True)
+    status = models.CharField(max_length=20)
+    error_code = models.PositiveIntegerField(null=True, blank=True)
+    params = models.JSONField(default=dict)
+    received_at = models.DateTimeField(db_index=True)
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("status report")
+        verbose_name_plural = _("status reports")
+
+    def __str__(self) -> str:
+        return f"{self.status} #{self.pk}"

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.base import Due, Public
+from conversations.models.message import Message
+from conversations.models.organization import Organization, Sender
+
+
+class WebhookOutcome(models.TextChoices):
+    APPLIED = "applied", _("applied")
+    DUPLICATE = "duplicate", _("duplicate")
+    IGNORED = "ignored", _("ignored")
+    FAILED = "failed", _("failed")
+
+
+class InboundWebhook(Due, Public):
+    """The raw form of every accepted message webhook, and what became of it."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, null=True, blank=True)
+    sender = models.ForeignKey(Sender, models.PROTECT, null=True, blank=True)
+    provider_sid = models.CharField(max_length=64, db_index=True)
+    params = models.JSONField()
+    outcome = models.CharField(max_length=10, choices=WebhookOutcome.choices)
+    reason = models.CharField(max_length=60, blank=True, default="")
+    message = models.ForeignKey(Message, models.SET_NULL, null=True, blank=True, related_name="webhooks")
+    received_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")

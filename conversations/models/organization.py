@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from conversations import crypto
+from conversations.models.base import Public
+
+ADDRESS_LENGTH = 255
+
+
+class Organization(Public):
+    """The company ("owner"). There is one by default, and whoever has one never sees the word."""
+
+    name = models.CharField(_("name"), max_length=120)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("organization")
+        verbose_name_plural = _("organizations")
+
+    @classmethod
+    def default(cls) -> Organization:
+        first = cls.objects.order_by("pk").first()
+        return first or cls.objects.create(name=settings.APP_NAME)
+
+
+class BotEngineName(models.TextChoices):
+    RULES = "rules", _("Built-in menu and answers")
+    NONE = "none", _("No bot: straight to the queue")
+
+
+class SenderQuerySet(models.QuerySet["Sender"]):
+    def for_organization(self, organization: Organization) -> SenderQuerySet:
+        return self.filter(organization=organization)
+
+    def of_environment(self) -> Sender | None:
+        """The sender the environment names, made on first use; None when there is no account."""
+        if not (settings.TWILIO_SID and settings.TWILIO_WHATSAPP_NUMBER):
+            return None
+        sender, _made = self.get_or_create(
+            account_sid=settings.TWILIO_SID,
+            address=settings.TWILIO_WHATSAPP_NUMBER,
+            defaults={"organization": Organization.default(), "name": settings.APP_NAME},
+        )
+        return sender
+
+
+class Sender(Public):
+    """A WhatsApp number of the company. Found by (account, address); its tokens verify what Twilio signs."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="senders")
+    name = models.CharField(_("name"), max_length=120)
+    address = models.CharField(_("WhatsApp address"), max_length=ADDRESS_LENGTH, help_text="whatsapp:+5511…")
+    account_sid = models.CharField(_("Twilio account SID"), max_length=64)
+    auth_token_encrypted = models.TextField(blank=True, default="", editable=False)
+    messaging_service_sid = models.CharField(_("Messaging Service SID"), max_length=64, blank=True, default="")
+    bot_engine = models.CharField(
+        _("bot"), max_length=20, choices=BotEngineName.choices, default=BotEngineName.RULES
+    )
+    bot_settings = models.JSONField(default=dict, blank=True)
+    paused = models.CharField(_("paused because"), max_length=120, blank=True, default="")
+    demo = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SenderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("sender")
+        verbose_name_plural = _("senders")
+        constraints = [models.UniqueConstraint(fields=["account_sid", "address"], name="sender_account_address")]
+
+    @property
+    def auth_token(self) -> str:
+        """This sender's own token, or the environment's when it is of the environment's account."""
+        if self.auth_token_encrypted:
+            return crypto.decrypt(self.auth_token_encrypted)
+        return settings.TWILIO_AUTH_TOKEN if self.account_sid == settings.TWILIO_SID else ""
+
+    @auth_token.setter
+    def auth_token(self, plain: str) -> None:
+        self.auth_token_encrypted = crypto.encrypt(plain)
+
+    @property
+    def verifying_tokens(self) -> list[str]:
+        """Tokens that may have signed; the second one counts only while a rotation lasts. Never an empty one."""
+        tokens = [self.auth_token]
+        if self.account_sid == settings.TWILIO_SID:
+            tokens.append(settings.TWILIO_AUTH_TOKEN_SECONDARY)
+        return [token for token in tokens if token]

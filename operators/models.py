@@ -1,0 +1,71 @@
+"""Who serves: operators, and the reasons they close with."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models import Organization, Queue
+from conversations.models.base import Public
+
+PLACES = 6
+
+
+class OperatorManager(UserManager["Operator"]):
+    def _create_user_object(self, username: str, email: str | None, password: str | None, **extra: Any) -> Operator:
+        extra.setdefault("organization", Organization.default())
+        return super()._create_user_object(username, email, password, **extra)  # type: ignore[misc,no-any-return]
+
+    def for_organization(self, organization: Organization) -> models.QuerySet[Operator]:
+        return self.get_queryset().filter(organization=organization)
+
+
+class Operator(Public, AbstractUser):
+    """A person of the team. Supervisors are staff; queues are the only permission besides."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="operators")
+    language = models.CharField(_("language"), max_length=10, blank=True, default="")
+    time_zone = models.CharField(_("time zone"), max_length=40, blank=True, default="")
+    capacity = models.PositiveSmallIntegerField(
+        _("places"), default=PLACES, help_text=_("How many conversations at once.")
+    )
+    claim_count = models.PositiveIntegerField(default=0, editable=False)
+    queues = models.ManyToManyField(Queue, blank=True, related_name="operators", verbose_name=_("queues"))
+    preferences = models.JSONField(default=dict, blank=True)
+
+    objects: ClassVar[OperatorManager] = OperatorManager()
+
+    class Meta(AbstractUser.Meta):
+        verbose_name = _("operator")
+        verbose_name_plural = _("operators")
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def shown_name(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class Reason(models.Model):
+    """How a service ended, as the team says it. ``labels`` is {language: text}; the handoff keeps the code."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="reasons")
+    code = models.SlugField(_("code"), max_length=40)
+    labels = models.JSONField(_("labels"), default=dict)
+    order = models.PositiveSmallIntegerField(_("order"), default=0)
+    active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("closing reason")
+        verbose_name_plural = _("closing reasons")
+        constraints = [models.UniqueConstraint(fields=["organization", "code"], name="reason_code")]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def label(self, language: str) -> str:
+        return self.labels.get(language) or self.labels.get("en") or self.code
