@@ -1,0 +1,139 @@
+"""The environment of the suite: set here, before Django reads it, so that there is no second settings file."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import reload
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = ("conversations", "races")
+TWILIO_SID = "AC00000000000000000000000000000001"
+TWILIO_AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+def environment() -> None:
+    """Everything that a developer's shell or ``.env`` could have set otherwise."""
+    for name in ("DEBUG", "PORT", "APP_NAME", "ALLOWED_HOSTS", "SECRET_KEY_FALLBACKS", "SIMULATOR_PORT"):
+        os.environ.pop(name, None)
+    for name in ("TWILIO_AUTH_TOKEN_SECONDARY", "TWILIO_API_URL", "TWILIO_FLOW_SID", "SIMULATOR_ENABLED"):
+        os.environ.pop(name, None)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="handoffflow-tests-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["DATA_DIR"] = folder
+    os.environ |= {
+        "ENV_FILE": os.devnull,
+        "DJANGO_SETTINGS_MODULE": "handoffflow.settings",
+        "APP_URL": "https://desk.example.com",
+        "SECRET_KEY": "a key of the tests: 0123456789 abcdefghijklmnopqrstuvwxyz",
+        "TWILIO_SID": TWILIO_SID,
+        "TWILIO_AUTH_TOKEN": TWILIO_AUTH_TOKEN,
+        "TWILIO_WHATSAPP_NUMBER": "whatsapp:+551150280000",
+        "LANGUAGE_CODE": "pt-br",
+        "TIME_ZONE": "America/Sao_Paulo",
+    }
+
+
+environment()
+django.setup()
+
+from django.conf import settings as django_settings  # noqa: E402
+from django.urls import clear_url_caches  # noqa: E402
+
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+django_settings.STORAGES = django_settings.STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}
+
+
+def chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+def drives_browser(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(fixtures & {"page", "browser", "context", "new_context"})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        parts = item.path.relative_to(ROOT).parts if item.path.is_relative_to(ROOT) else ()
+        if len(parts) > 1 and parts[1].removesuffix(".py").removeprefix("test_") in ENGINE:
+            item.add_marker("engine")
+        if drives_browser(item):
+            item.add_marker("browser")
+    # Playwright leaves an event loop running in the main thread: its tests come last.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    _leave_out_browser_tests(config, items)
+
+
+def _leave_out_browser_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
+    browser = [item for item in items if item.get_closest_marker("browser")]
+    if not browser or chromium():
+        return
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        raise pytest.UsageError("REQUIRE_BROWSER=1, and there is no Chromium on this machine.")
+    items[:] = [item for item in items if item not in browser]
+    config.hook.pytest_deselected(items=browser)
+    sys.stderr.write(f"\nNo Chromium found: {len(browser)} browser tests are left out.\n")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser"):
+        # Django takes Playwright's loop for an async context; nothing asynchronous runs there.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **browser_type_launch_args,
+        "executable_path": chromium(),
+        "args": ["--no-sandbox", "--disable-dev-shm-usage"],
+    }
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "locale": "pt-BR", "timezone_id": "America/Sao_Paulo"}
+
+
+@pytest.fixture(autouse=True)
+def _plain_http_for_browsers(request: pytest.FixtureRequest) -> None:
+    """The live server speaks http, which no ``__Host-`` cookie crosses."""
+    if not request.node.get_closest_marker("browser"):
+        return
+    settings = request.getfixturevalue("settings")
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "session", "csrf"
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.LANGUAGE_COOKIE_SECURE = False
+    settings.SECURE_HSTS_SECONDS = 0
+    if "live_server" in request.fixturenames:
+        settings.APP_URL = request.getfixturevalue("live_server").url
+        settings.CSRF_TRUSTED_ORIGINS = [settings.APP_URL]
+
+
+@pytest.fixture
+def simulator_enabled(settings: Any) -> Iterator[None]:
+    """The simulator's pages are mounted for this test; they are not otherwise."""
+    from handoffflow import urls
+
+    settings.SIMULATOR_ENABLED = True
+    reload(urls)
+    clear_url_caches()
+    yield
+    settings.SIMULATOR_ENABLED = False
+    reload(urls)
+    clear_url_caches()
