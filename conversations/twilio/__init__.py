@@ -1,0 +1,1 @@
+"""The gateway to Twilio: pure, no database and no HTTP request objects."""
