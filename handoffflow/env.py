@@ -161,8 +161,7 @@ def _mariadb(config: dict[str, Any]) -> dict[str, Any]:
         "isolation_level": "read committed",
         # Now() is the server's local time there while Django stores UTC.
         "init_command": (
-            "SET sql_mode='STRICT_TRANS_TABLES', time_zone='+00:00', "
-            f"collation_connection='{collation}'"
+            f"SET sql_mode='STRICT_TRANS_TABLES', time_zone='+00:00', collation_connection='{collation}'"
         ),
     }
     return config | {

@@ -17,7 +17,10 @@ request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", d
 
 _MASKS = (
     # Twilio's and our own keys before the digits inside them.
-    (re.compile(r"(?i)\b(authorization|x-twilio-signature|cookie|set-cookie)(['\"]?\s*[:=]\s*)[^\r\n]+"), r"\1\2***"),
+    (
+        re.compile(r"(?i)\b(authorization|x-twilio-signature|cookie|set-cookie)(['\"]?\s*[:=]\s*)[^\r\n]+"),
+        r"\1\2***",
+    ),
     (re.compile(r"(?i)\b(basic|bearer)\s+[\w.~+/=-]{8,}"), r"\1 ***"),
     (
         re.compile(

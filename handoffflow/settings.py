@@ -136,6 +136,8 @@ TEMPLATES = [
 
 DATABASES = {"default": env.database("DATABASE_URL", base=BASE_DIR, default=DATA_DIR / "db.sqlite3")}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
+# A process that only serves pages may have no worker near it: /readyz then does not ask for one.
+WORKER_EXPECTED = env.boolean("WORKER_EXPECTED", default=True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 

@@ -1,4 +1,4 @@
-"""The environment of the suite: set here, before Django reads it, so that there is no second settings file."""
+"""The environment of the suite, set before Django reads it: there is no second settings file."""
 
 from __future__ import annotations
 
