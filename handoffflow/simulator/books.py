@@ -1,4 +1,4 @@
-"""The entries that change the ledger: a message comes in, one goes out, a callback was made, time moves on."""
+"""The entries that change the ledger: a message in, a message out, a callback made, time gone by."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from handoffflow.simulator import ledger as books
-from handoffflow.simulator.ledger import Job, Ledger, Message, Step
+from handoffflow.simulator.ledger import RANK, Job, Ledger, Message, Step, as_job, as_message, new_sid
 
 DAY = 24 * 3600.0
 
@@ -37,7 +36,7 @@ def receive(
     deliver: bool = True,
 ) -> str:
     """A customer writes: the message exists at Twilio, and its webhook is due at once (or never)."""
-    sid = books.new_sid("MM" if media else "SM")
+    sid = new_sid("MM" if media else "SM")
     now = ledger.clock()
     with ledger.writing() as connection:
         connection.execute(
@@ -48,7 +47,7 @@ def receive(
         for position, (kind, content) in enumerate(media):
             connection.execute(
                 "INSERT INTO media (sid, message, position, type, content) VALUES (?, ?, ?, ?, ?)",
-                (books.new_sid("ME"), sid, position, kind, content),
+                (new_sid("ME"), sid, position, kind, content),
             )
         if deliver:
             connection.execute("INSERT INTO jobs (due, sid, kind) VALUES (?, ?, 'webhook')", (now, sid))
@@ -66,7 +65,7 @@ def redeliver(ledger: Ledger, sid: str, *, times: int = 1) -> None:
 
 def accept(ledger: Ledger, draft: Draft, *, steps: Sequence[Step]) -> Message:
     """Take a message for delivery and plan what will be told about it, in one transaction."""
-    sid = books.new_sid("MM" if draft.media else "SM")
+    sid = new_sid("MM" if draft.media else "SM")
     now = ledger.clock()
     extra = {f"MediaUrl{position}": url for position, url in enumerate(draft.media)}
     with ledger.writing() as connection:
@@ -89,7 +88,7 @@ def accept(ledger: Ledger, draft: Draft, *, steps: Sequence[Step]) -> Message:
         )
         plan(connection, sid, steps, now=now)
         row = connection.execute("SELECT * FROM messages WHERE sid = ?", (sid,)).fetchone()
-    return books.as_message(row)
+    return as_message(row)
 
 
 def plan(connection: sqlite3.Connection, sid: str, steps: Sequence[Step], *, now: float) -> None:
@@ -103,7 +102,7 @@ def due(ledger: Ledger, *, limit: int = 64) -> list[Job]:
     rows = ledger.all(
         "SELECT * FROM jobs WHERE done IS NULL AND due <= ? ORDER BY due, id LIMIT ?", ledger.clock(), limit
     )
-    return [books.as_job(row) for row in rows]
+    return [as_job(row) for row in rows]
 
 
 def next_due(ledger: Ledger) -> float | None:
@@ -116,7 +115,7 @@ def rise(ledger: Ledger, sid: str, *, status: str, error: int | None) -> None:
     now = ledger.clock()
     with ledger.writing() as connection:
         row = connection.execute("SELECT status FROM messages WHERE sid = ?", (sid,)).fetchone()
-        if row is None or books.RANK.get(status, 0) <= books.RANK.get(row["status"], 0):
+        if row is None or RANK.get(status, 0) <= RANK.get(row["status"], 0):
             return
         connection.execute(
             "UPDATE messages SET status = ?, error = ?, updated = ?, sent = coalesce(sent, ?) WHERE sid = ?",
@@ -154,9 +153,7 @@ def look(ledger: Ledger, customer: str) -> None:
 
 def redact(ledger: Ledger, sid: str) -> None:
     with ledger.writing() as connection:
-        connection.execute(
-            "UPDATE messages SET body = '', updated = ? WHERE sid = ?", (ledger.clock(), sid)
-        )
+        connection.execute("UPDATE messages SET body = '', updated = ? WHERE sid = ?", (ledger.clock(), sid))
 
 
 def delete(ledger: Ledger, sid: str) -> None:
@@ -174,6 +171,4 @@ def advance(ledger: Ledger, customer: str, *, hours: float = 24) -> None:
             " WHERE customer = ?2",
             (back, customer),
         )
-        connection.execute(
-            "UPDATE customers SET known_at = known_at - ? WHERE address = ?", (back, customer)
-        )
+        connection.execute("UPDATE customers SET known_at = known_at - ? WHERE address = ?", (back, customer))

@@ -79,7 +79,7 @@ def disarm(ledger: Ledger, *, customer: str | None = None) -> None:
 
 
 def bend(steps: Sequence[Step], fault: Fault | None) -> list[Step]:
-    """The plan of callbacks as the fault leaves it. The message itself fares as planned except for ``failed``."""
+    """The plan of callbacks as the fault leaves it. Only ``failed`` changes how the message fares."""
     if fault is None:
         return list(steps)
     if fault.name == "lost":

@@ -1,4 +1,4 @@
-"""The stand-in's own books: every REST call, message, planned callback and scripted fault, in one SQLite file.
+"""The stand-in's own books: REST calls, messages, planned callbacks, scripted faults, in one SQLite file.
 
 What is written here survives ``kill -9``: callbacks are rows with a due time, not timers. That makes the
 ledger the witness of a fault run: what was accepted, how often, and what was told to whom.
@@ -187,7 +187,7 @@ class Ledger:
 
     def note_request(self, *, method: str, path: str, form: Mapping[str, Sequence[str]]) -> int:
         """Write the call down before anything is decided about it."""
-        customer = (form.get("To") or [None])[0]
+        customer = form["To"][-1] if form.get("To") else None
         with self.writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO requests (at, method, path, form, customer) VALUES (?, ?, ?, ?, ?)",

@@ -1,0 +1,131 @@
+"""The part of Twilio's REST API that the desk calls: messages, their files, and the account itself."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from handoffflow.simulator import books, checks, customers, faults, listing, shapes
+from handoffflow.simulator.checks import Form, Refused, one
+from handoffflow.simulator.ledger import Ledger, Message, Step
+from handoffflow.simulator.shapes import VERSION, Account, Timing
+
+_PATH = re.compile(
+    rf"/{VERSION}/Accounts/(?P<account>[^/]+?)"
+    r"(?:\.json|/Messages(?:\.json|/(?P<sid>[A-Za-z0-9]+)(?:\.json|/Media(?P<media>\.json|/(?P<file>\w+)))))\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    query: Form
+    form: Form
+    authorization: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    payload: dict[str, Any] | None = None
+    content: bytes = b""
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+    sid: str | None = None
+
+
+def is_create(request: Request, account: Account) -> bool:
+    return request.method == "POST" and request.path == f"{account.path}/Messages.json"
+
+
+def refusal(problem: Refused) -> Reply:
+    link = f"https://www.twilio.com/docs/errors/{problem.code}"
+    payload = {"code": problem.code, "message": problem.message, "more_info": link, "status": problem.status}
+    return Reply(problem.status, payload)
+
+
+def answer(ledger: Ledger, account: Account, request: Request) -> Reply:
+    """Do what the call asks and say what Twilio would say."""
+    try:
+        match = _PATH.match(request.path)
+        authenticate(account, request.authorization)
+        if match is None or match["account"] != account.sid:
+            raise Refused(20404, status=404)
+        if request.path == f"{account.path}.json":
+            return Reply(200, shapes.account_resource(account))
+        if match["sid"] is None:
+            return _messages(ledger, account, request)
+        message = ledger.message(match["sid"])
+        if message is None:
+            raise Refused(20404, status=404)
+        if match["media"] is not None:
+            return _media(ledger, account, message, match["file"])
+        return _message(ledger, account, request, message)
+    except Refused as problem:
+        return refusal(problem)
+
+
+def authenticate(account: Account, header: str) -> None:
+    expected = base64.b64encode(f"{account.sid}:{account.token}".encode()).decode()
+    kind, _, given = header.partition(" ")
+    if kind.lower() != "basic" or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise Refused(20003, status=401)
+
+
+def _messages(ledger: Ledger, account: Account, request: Request) -> Reply:
+    if request.method == "POST":
+        return create(ledger, account, request.form)
+    return Reply(200, listing.page(ledger, account, request.query))
+
+
+def _message(ledger: Ledger, account: Account, request: Request, message: Message) -> Reply:
+    if request.method == "DELETE":
+        books.delete(ledger, message.sid)
+        return Reply(204)
+    if request.method == "POST" and one(request.form, "Body") == "" and "Body" in request.form:
+        books.redact(ledger, message.sid)
+        message = ledger.message(message.sid) or message
+    return Reply(200, shapes.resource(account, message, files=shapes.files(ledger, message)))
+
+
+def _media(ledger: Ledger, account: Account, message: Message, file: str | None) -> Reply:
+    files = ledger.media(message.sid)
+    if file is None:
+        base = f"{account.path}/Messages/{message.sid}/Media"
+        items = [
+            {"sid": item.sid, "content_type": item.type, "uri": f"{base}/{item.sid}.json"} for item in files
+        ]
+        return Reply(200, {"media_list": items, "page": 0, "page_size": 50, "next_page_uri": None})
+    for item in files:
+        if item.sid == file:
+            return Reply(200, content=item.content, content_type=item.type)
+    raise Refused(20404, status=404)
+
+
+def create(ledger: Ledger, account: Account, form: Form) -> Reply:
+    """Check a new message, take it, and plan its callbacks; a scripted callback fault bends the plan."""
+    draft = checks.draft(form, checks.Sender(account.number), strict=account.strict)
+    customer = customers.find(ledger, draft.customer)
+    refuses = customer.refuses if customer else None
+    if refuses in checks.AT_ONCE:
+        raise Refused(int(refuses or 0))
+    fault = faults.take(ledger, "callback", draft.customer)
+    steps = faults.bend(_steps(ledger, account.timing, draft, refuses), fault)
+    message = books.accept(ledger, draft, steps=steps)
+    if fault is not None and fault.name == "early":
+        ledger.wait_for(lambda: not ledger.pending(sid=message.sid), timeout=5)
+    return Reply(201, shapes.resource(account, message, files=len(draft.media)), sid=message.sid)
+
+
+def _steps(ledger: Ledger, timing: Timing, draft: books.Draft, refuses: int | None) -> list[Step]:
+    """How the message will fare. Free text outside the 24 hours fails, and only a callback says so."""
+    last = ledger.last_inbound(draft.customer)
+    if draft.template is None and (last is None or ledger.clock() - last > books.DAY):
+        return [Step(timing.sent, "failed", 63016)]
+    if refuses:
+        return [Step(timing.sent, "sent"), Step(timing.delivered, "undelivered", refuses)]
+    return [Step(timing.sent, "sent"), Step(timing.delivered, "delivered")]
