@@ -1,0 +1,1 @@
+"""Doors of the desk: read, one call, answer."""
