@@ -104,7 +104,7 @@ MIDDLEWARE = [
     "handoffflow.middleware.twilio_fast_path",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "handoffflow.middleware.SessionLimits",
-    "django.middleware.locale.LocaleMiddleware",
+    "handoffflow.language.ChosenLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
