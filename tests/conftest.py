@@ -48,8 +48,11 @@ environment()
 django.setup()
 
 from django.conf import settings as django_settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
 from django.urls import clear_url_caches  # noqa: E402
 
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    call_command("compile_translations")
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 django_settings.STORAGES = django_settings.STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

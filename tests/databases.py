@@ -1,0 +1,35 @@
+"""``make test``: everything on SQLite, then the engine once on each database of TEST_DATABASE_URLS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+NO_TESTS = 5
+
+
+def main(arguments: list[str]) -> int:
+    folders = [argument for argument in arguments if not argument.startswith("-")]
+    if missing := [folder for folder in folders if not Path(folder).exists()]:
+        sys.stderr.write(f"There are no tests in {', '.join(missing)}.\n")
+        return 1
+    status = _run("SQLite", None, arguments)
+    for url in filter(None, os.environ.get("TEST_DATABASE_URLS", "").replace(",", " ").split()):
+        status = status or _run(url.partition("://")[0], url, ["-m", "engine", *arguments])
+    return status
+
+
+def _run(name: str, url: str | None, arguments: list[str]) -> int:
+    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    if url:
+        environment["DATABASE_URL"] = url
+    sys.stderr.write(f"\n== {name}\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", os.environ.get("TEST_PROCESSES", "2"), *arguments]
+    status = subprocess.run(command, env=environment, check=False).returncode
+    return 0 if status == NO_TESTS and url else status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,200 @@
+"""The environment: what is set wrongly refuses to start and names its variable."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, TWILIO_AUTH_TOKEN, TWILIO_SID
+
+STRONG = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+PRINTED = (
+    "APP_URL", "TWILIO_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_URL", "TWILIO_WHATSAPP_NUMBER",
+    "SIMULATOR_ENABLED", "SIMULATOR_PORT", "SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "ALLOWED_HOSTS",
+    "SECRET_KEY", "LANGUAGE_CODE", "PORT",
+)  # fmt: skip
+READ = f"""
+import json, sys
+sys.argv = ["manage.py", *sys.argv[1:]]
+from handoffflow import settings
+print(json.dumps({{name: getattr(settings, name) for name in {PRINTED!r}}}))
+"""
+
+
+def start(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "DATA_DIR": str(folder / "data"),
+        **variables,
+    }
+    command = [sys.executable, "-c", READ, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def settings_of(folder: Path, *arguments: str, **variables: str) -> dict[str, Any]:
+    run = start(folder, *arguments, **variables)
+    assert run.returncode == 0, run.stderr
+    return dict(json.loads(run.stdout))
+
+
+class TestAWrongValue:
+    @pytest.mark.parametrize(
+        ("named", "variables"),
+        [
+            ("DEBUG", {"DEBUG": "ture"}),
+            ("PORT", {"PORT": "80000"}),
+            ("PORT", {"PORT": "eight"}),
+            ("SIMULATOR_PORT", {"SIMULATOR_PORT": "0"}),
+            ("SIMULATOR_ENABLED", {"SIMULATOR_ENABLED": "maybe"}),
+            ("APP_URL", {"APP_URL": "desk.example.com"}),
+            ("APP_URL", {"APP_URL": "https://desk.example.com/path"}),
+            ("APP_URL", {"APP_URL": "https://user:pass@desk.example.com"}),
+            ("APP_URL", {"APP_URL": "https://desk.example.com:port"}),
+            ("APP_URL", {"APP_URL": " https://desk.example.com"}),
+            ("TWILIO_API_URL", {"TWILIO_API_URL": "localhost:1"}),
+            ("DATABASE_URL", {"DATABASE_URL": "data/db.sqlite3"}),
+            ("DATABASE_URL", {"DATABASE_URL": "oracle://host/name"}),
+            ("DATABASE_URL", {"DATABASE_URL": "sqlite://:memory:"}),
+            ("DATABASE_URL", {"DATABASE_URL": "postgres://host"}),
+            ("DATABASE_URL", {"DATABASE_URL": "postgres://host:port/name"}),
+            ("DATABASE_URL", {"DATABASE_URL": "mysql://root@localhost/desk?collation=latin1_bin"}),
+            ("TWILIO_AUTH_TOKEN", {"TWILIO_SID": TWILIO_SID}),
+            ("TWILIO_SID", {"TWILIO_AUTH_TOKEN": TWILIO_AUTH_TOKEN}),
+            ("TWILIO_AUTH_TOKEN", {"TWILIO_SID": TWILIO_SID, "TWILIO_AUTH_TOKEN": "   "}),
+            ("TWILIO_SID", {"TWILIO_SID": f"{TWILIO_SID} ", "TWILIO_AUTH_TOKEN": TWILIO_AUTH_TOKEN}),
+            ("TWILIO_SID", {"TWILIO_SID": "US123", "TWILIO_AUTH_TOKEN": TWILIO_AUTH_TOKEN}),
+            ("TWILIO_WHATSAPP_NUMBER", {"TWILIO_WHATSAPP_NUMBER": "whatsapp:+551150280000"}),
+            (
+                "TWILIO_WHATSAPP_NUMBER",
+                {
+                    "TWILIO_SID": TWILIO_SID,
+                    "TWILIO_AUTH_TOKEN": TWILIO_AUTH_TOKEN,
+                    "TWILIO_WHATSAPP_NUMBER": "+551150280000",
+                },
+            ),
+            ("LANGUAGE_CODE", {"LANGUAGE_CODE": "fr"}),
+            ("TIME_ZONE", {"TIME_ZONE": "America/Sampa"}),
+            ("TIME_ZONE", {"TIME_ZONE": "../etc/passwd"}),
+            ("SECRET_KEY", {"SECRET_KEY": ""}),
+            ("SECRET_KEY", {"SECRET_KEY": "short"}),
+            ("SECRET_KEY", {"SECRET_KEY": "a" * 60}),
+            ("SECRET_KEY", {"SECRET_KEY": f"django-insecure-{STRONG}"}),
+            ("ALLOWED_HOSTS", {"ALLOWED_HOSTS": "*"}),
+        ],
+    )
+    def test_is_refused_by_its_name(self, tmp_path: Path, named: str, variables: dict[str, str]) -> None:
+        run = start(tmp_path, **({"SECRET_KEY": STRONG} | variables))
+
+        assert run.returncode != 0
+        last_line = run.stderr.strip().splitlines()[-1]
+        assert last_line.startswith("django.core.exceptions.ImproperlyConfigured")
+        assert named in last_line
+
+    def test_is_not_printed(self, tmp_path: Path) -> None:
+        run = start(tmp_path, SECRET_KEY=STRONG, TWILIO_SID=TWILIO_SID, TWILIO_AUTH_TOKEN="canary-4711 ")
+
+        assert run.returncode != 0
+        assert "canary-4711" not in run.stderr + run.stdout
+
+
+class TestProduction:
+    def test_needs_a_key_and_an_address_only(self, tmp_path: Path) -> None:
+        settings = settings_of(tmp_path, SECRET_KEY=STRONG, APP_URL="https://desk.example.com/")
+
+        assert settings["APP_URL"] == "https://desk.example.com"
+        assert settings["ALLOWED_HOSTS"] == ["desk.example.com"]
+        assert settings["SESSION_COOKIE_NAME"] == "__Host-session"
+        assert settings["SESSION_COOKIE_SECURE"] is True
+        assert settings["SIMULATOR_ENABLED"] is False
+        assert settings["TWILIO_SID"] == ""
+        assert settings["TWILIO_API_URL"] == ""
+
+    def test_keeps_nothing_of_its_own(self, tmp_path: Path) -> None:
+        settings_of(tmp_path, SECRET_KEY=STRONG)
+
+        assert not (tmp_path / "data" / "secrets.json").exists()
+
+
+class TestServe:
+    def test_makes_its_secrets_once_and_for_itself_only(self, tmp_path: Path) -> None:
+        first = settings_of(tmp_path, "serve")
+        again = settings_of(tmp_path, "createsuperuser")
+
+        assert len(first["SECRET_KEY"]) >= 50
+        assert again["SECRET_KEY"] == first["SECRET_KEY"]
+        assert stat.S_IMODE((tmp_path / "data" / "secrets.json").stat().st_mode) == 0o600
+
+    def test_refuses_secrets_that_were_cut_off(self, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "secrets.json").write_text('{"secret_key": "')
+
+        run = start(tmp_path, "serve")
+
+        assert run.returncode != 0
+        assert "secrets.json" in run.stderr.strip().splitlines()[-1]
+
+
+class TestDebug:
+    def test_starts_with_nothing_set_on_the_simulator(self, tmp_path: Path) -> None:
+        settings = settings_of(tmp_path, DEBUG="1")
+
+        assert settings["APP_URL"] == "http://localhost:8000"
+        assert settings["LANGUAGE_CODE"] == "pt-br"
+        assert settings["SIMULATOR_ENABLED"] is True
+        assert settings["TWILIO_SID"].startswith("AC")
+        assert settings["TWILIO_API_URL"] == "http://127.0.0.1:18000"
+        assert settings["TWILIO_WHATSAPP_NUMBER"] == "whatsapp:+551150280000"
+        assert settings["SESSION_COOKIE_SECURE"] is False
+
+    def test_gives_each_installation_an_account_of_its_own(self, tmp_path: Path) -> None:
+        here = settings_of(tmp_path / "here", DEBUG="1")
+        there = settings_of(tmp_path / "there", DEBUG="1")
+
+        assert here["TWILIO_SID"] != there["TWILIO_SID"]
+        assert here["TWILIO_AUTH_TOKEN"] != there["TWILIO_AUTH_TOKEN"]
+
+    def test_leaves_the_simulator_off_with_an_account(self, tmp_path: Path) -> None:
+        settings = settings_of(
+            tmp_path, DEBUG="1", TWILIO_SID=TWILIO_SID, TWILIO_AUTH_TOKEN=TWILIO_AUTH_TOKEN
+        )
+
+        assert settings["SIMULATOR_ENABLED"] is False
+        assert settings["TWILIO_SID"] == TWILIO_SID
+        assert settings["TWILIO_API_URL"] == ""
+
+    @pytest.mark.parametrize(("port", "simulator"), [("9000", 19000), ("60000", 50000), ("55535", 65535)])
+    def test_moves_address_and_simulator_with_the_port(
+        self, tmp_path: Path, port: str, simulator: int
+    ) -> None:
+        settings = settings_of(tmp_path, DEBUG="1", PORT=port)
+
+        assert settings["APP_URL"] == f"http://localhost:{port}"
+        assert settings["SIMULATOR_PORT"] == simulator
+
+
+class TestTheEnvironmentFile:
+    def test_is_read_and_gives_way_to_the_environment(self, tmp_path: Path) -> None:
+        file = tmp_path / "env"
+        file.write_text(f"SECRET_KEY={STRONG}\nPORT=9000\nAPP_URL=https://file.example.com\n")
+
+        settings = settings_of(tmp_path, ENV_FILE=str(file), PORT="9001")
+
+        assert settings["APP_URL"] == "https://file.example.com"
+        assert settings["PORT"] == 9001
+
+    def test_lists_every_name_that_is_read(self) -> None:
+        listed = (ROOT / ".env.example").read_text()
+        source = (ROOT / "handoffflow" / "settings.py").read_text()
+        names = {
+            part.split('"')[1] for part in source.split("env.")[1:] if part.partition('"')[0].endswith("(")
+        }
+
+        assert {name for name in names if f"{name}=" not in listed} == set()
