@@ -39,11 +39,13 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def visible_to(self, operator: Operator) -> Self:
         """What this operator may see: their queues', and those in no queue. Staff see all of the company's."""
-        mine = self.for_organization(operator.organization)
+        mine = self.filter(sender__organization_id=operator.organization_id, merged_into=None)
         if operator.is_staff:
             return mine
         queues = operator.queues.through._default_manager.filter(operator_id=operator.pk).values("queue_id")
-        return mine.filter(Q(queue=None) | Q(queue__in=queues) | Q(operator=operator) | Q(offered_to=operator))
+        return mine.filter(
+            Q(queue=None) | Q(queue__in=queues) | Q(operator=operator) | Q(offered_to=operator)
+        )
 
     def queued(self) -> Self:
         return self.filter(mode=Mode.QUEUED)
@@ -88,7 +90,9 @@ class Conversation(Public):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="offers"
     )
     queue = models.ForeignKey(Queue, models.PROTECT, null=True, blank=True, related_name="conversations")
-    priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority.choices, default=Priority.NORMAL)
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), choices=Priority.choices, default=Priority.NORMAL
+    )
     waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True)
     handoff_count = models.PositiveIntegerField(default=0)
 
@@ -123,7 +127,8 @@ class Conversation(Public):
             models.UniqueConstraint(fields=["sender", "contact"], name="conversation_sender_contact"),
             models.CheckConstraint(
                 name="conversation_operator_iff_human",
-                condition=Q(mode="human", operator__isnull=False) | (~Q(mode="human") & Q(operator__isnull=True)),
+                condition=Q(mode="human", operator__isnull=False)
+                | (~Q(mode="human") & Q(operator__isnull=True)),
             ),
         ]
         indexes = [
