@@ -1,0 +1,218 @@
+"""The calls we make to Twilio, and what each answer proves.
+
+Sending is not idempotent: unless an answer proves that nothing was accepted, the outcome is ``unknown``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+from django.utils import timezone
+
+from conversations.twilio import errors, payloads
+
+if TYPE_CHECKING:
+    from twilio.rest import Client
+
+    from conversations.twilio.transport import Transport
+
+DEADLINE_SECONDS = 20.0
+"""For one call in all. A socket's own time-out ends nothing while bytes keep dripping in."""
+LISTED = 50
+LONGEST_WAIT_SECONDS = 3600.0
+
+Kind = Literal["accepted", "refused", "retry", "unknown", "alarm"]
+_PHONE = re.compile(r"whatsapp:\+\d+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Credentials, and where the API is (empty: Twilio's own hosts)."""
+
+    sid: str
+    token: str = field(repr=False)
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``refused`` and ``alarm`` sent nothing and will not; ``retry`` sent nothing and may yet.
+
+    ``alarm`` means that the configuration is wrong, which no other message would survive either.
+    """
+
+    kind: Kind
+    sid: str = ""
+    status: str = ""
+    code: int | None = None
+    retry_after: float | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    sid: str
+    status: str
+    body: str
+    created_at: datetime
+    error_code: int | None
+
+
+class ListingFailed(Exception):
+    """Twilio's list of messages could not be read; it proves nothing."""
+
+
+def is_phone(address: str) -> bool:
+    return _PHONE.match(address) is not None
+
+
+async def send(
+    account: Account,
+    *,
+    to: str,
+    from_: str,
+    body: str,
+    status_callback: str,
+    messaging_service_sid: str = "",
+    deadline: float = DEADLINE_SECONDS,
+) -> Outcome:
+    """Send one text. Never raises: the outcome says what is known."""
+    if not account.token:
+        return Outcome("alarm", cause="credentials")
+    from conversations.twilio import transport
+
+    headers: dict[str, str] = {}
+    transport.last_headers.set(headers)
+    origin = {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": from_}
+    try:
+        client = _client(account)
+        async with asyncio.timeout(deadline):
+            message = await client.messages.create_async(
+                to=to, body=body, status_callback=status_callback, **origin
+            )
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must become an outcome
+        return _failed(error, headers)
+    return _accepted(message)
+
+
+async def listing(
+    account: Account, *, to: str, from_: str, since: datetime, deadline: float = DEADLINE_SECONDS
+) -> list[Listed]:
+    """Messages to ``to`` created at ``since`` or later, oldest first.
+
+    Twilio's own date filter is left alone: it is as coarse as a day, and empty while a message is queued.
+    """
+    if not account.token:
+        raise ListingFailed
+    try:
+        client = _client(account)
+        async with asyncio.timeout(deadline):
+            rows = await client.messages.list_async(to=to, from_=from_, limit=LISTED)
+        found = [_listed(row) for row in rows if str(row.direction).startswith("outbound")]
+    except Exception as error:
+        raise ListingFailed from error
+    return sorted((row for row in found if row.created_at >= since), key=lambda row: row.created_at)
+
+
+async def close() -> None:
+    """Close the connections of the running loop."""
+    pool = _pools.pop(asyncio.get_running_loop(), None)
+    for transport in pool.transports.values() if pool else ():
+        await transport.close()
+
+
+class _Pool:
+    def __init__(self) -> None:
+        self.transports: dict[str, Transport] = {}
+        self.clients: dict[Account, Client] = {}
+
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+
+
+def _client(account: Account) -> Client:
+    """One client per account and one pool of connections per address and running loop."""
+    pool = _pools.setdefault(asyncio.get_running_loop(), _Pool())
+    client = pool.clients.get(account)
+    if client is None:
+        from twilio.rest import Client
+
+        from conversations.twilio.transport import Transport
+
+        if account.base not in pool.transports:
+            pool.transports[account.base] = Transport(account.base)
+        client = Client(account.sid, account.token, http_client=pool.transports[account.base])
+        pool.clients[account] = client
+    return client
+
+
+def _accepted(message: Any) -> Outcome:
+    if not isinstance(message.sid, str) or not 0 < len(message.sid) <= payloads.SID_LENGTH:
+        return Outcome("unknown", cause="no_sid")
+    return Outcome(
+        "accepted", sid=message.sid, status=str(message.status or ""), code=payloads.code(message.error_code)
+    )
+
+
+def _failed(error: Exception, headers: dict[str, str]) -> Outcome:
+    from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+
+    if isinstance(error, TwilioRestException | TwilioServiceException):
+        return _refused(int(error.status), payloads.code(error.code), headers)
+    return _broken(error)
+
+
+def _refused(status: int, code: int | None, headers: dict[str, str]) -> Outcome:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Outcome("unknown", code=code, cause="server_error")
+    if status == HTTPStatus.UNAUTHORIZED or code == errors.CREDENTIALS:
+        return Outcome("alarm", code=code, cause="credentials")
+    if status < HTTPStatus.BAD_REQUEST:
+        return Outcome("alarm", cause="redirect")
+    if status == HTTPStatus.TOO_MANY_REQUESTS or errors.reaction(code).again:
+        return Outcome("retry", code=code, retry_after=_wait(headers.get("retry-after", "")), cause="busy")
+    return Outcome("refused", code=code, cause="refused")
+
+
+def _broken(error: Exception) -> Outcome:
+    """The connection failed: only what happens before the request is written proves that nothing was sent."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
+        return Outcome("alarm", cause="tls")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Outcome("retry", cause="not_connected")
+    if isinstance(error, TimeoutError):
+        return Outcome("unknown", cause="timeout")
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return Outcome("unknown", cause="broken")
+    return Outcome("unknown", cause="unreadable")
+
+
+def _wait(header: str) -> float | None:
+    header = header.strip()
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(header) - timezone.now()).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS) if seconds == seconds else None
+
+
+def _listed(row: Any) -> Listed:
+    return Listed(
+        sid=str(row.sid),
+        status=str(row.status or ""),
+        body=str(row.body or ""),
+        created_at=row.date_created,
+        error_code=payloads.code(row.error_code),
+    )
