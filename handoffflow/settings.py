@@ -86,7 +86,7 @@ INSTALLED_APPS = [
     "handoffflow",
     "operators",
     "conversations",
-    "django.contrib.admin",
+    "handoffflow.admin_config.SupervisorsAdmin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
