@@ -43,10 +43,12 @@ messages: $(VENV)/dev.stamp
 		--ignore '.venv' --ignore 'tests' --ignore 'staticfiles'
 	DEBUG=1 $(BIN)/python manage.py compile_translations
 
-# Needs uv. The ranges are in pyproject.toml; these two files hold the pins.
+# Needs uv. The ranges are in pyproject.toml; these two files hold the pins and their hashes.
+COMPILE = uv pip compile pyproject.toml --python-version 3.11 --custom-compile-command "make requirements" \
+	--no-emit-index-url --no-annotate --generate-hashes --upgrade --quiet
 requirements:
-	uv pip compile pyproject.toml --python-version 3.11 --no-header --no-emit-index-url --upgrade -o requirements.txt
-	uv pip compile pyproject.toml --group dev --python-version 3.11 --no-header --no-emit-index-url --upgrade -o requirements-dev.txt
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --group dev --output-file requirements-dev.txt
 
 $(VENV)/python.stamp:
 	@command -v $(PYTHON) >/dev/null || { echo "Missing: python3 (3.11 or newer)."; exit 1; }
