@@ -15,7 +15,9 @@ PLACES = 6
 
 
 class OperatorManager(UserManager["Operator"]):
-    def _create_user_object(self, username: str, email: str | None, password: str | None, **extra: Any) -> Operator:
+    def _create_user_object(
+        self, username: str, email: str | None, password: str | None, **extra: Any
+    ) -> Operator:
         extra.setdefault("organization", Organization.default())
         return super()._create_user_object(username, email, password, **extra)  # type: ignore[misc,no-any-return]
 

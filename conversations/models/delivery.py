@@ -46,6 +46,8 @@ class Delivery(Due):
     started_at = models.DateTimeField(null=True, blank=True)
     unknown_since = models.DateTimeField(null=True, blank=True)
     listings_without = models.PositiveSmallIntegerField(default=0)
+    fenced = models.BooleanField(default=False)
+    """A bot's line that must not be sent once a person was asked for."""
     fell_back = models.BooleanField(default=False)
     cause = models.CharField(max_length=40, blank=True, default="")
     error_code = models.PositiveIntegerField(null=True, blank=True)

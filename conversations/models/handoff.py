@@ -68,6 +68,8 @@ class Handoff(Due, Public):
     outcome = models.CharField(max_length=40, blank=True, default="")
     context_out = models.JSONField(default=dict, blank=True)
     resume = models.CharField(max_length=10, choices=Resume.choices, blank=True, default="")
+    told_at = models.DateTimeField(null=True, blank=True)
+    """When the bot was told that this service had ended."""
     released_seq = models.PositiveIntegerField(null=True, blank=True)
 
     due_kind = models.CharField(max_length=20, blank=True, default="")

@@ -55,7 +55,9 @@ class Sender(Public):
     address = models.CharField(_("WhatsApp address"), max_length=ADDRESS_LENGTH, help_text="whatsapp:+5511…")
     account_sid = models.CharField(_("Twilio account SID"), max_length=64)
     auth_token_encrypted = models.TextField(blank=True, default="", editable=False)
-    messaging_service_sid = models.CharField(_("Messaging Service SID"), max_length=64, blank=True, default="")
+    messaging_service_sid = models.CharField(
+        _("Messaging Service SID"), max_length=64, blank=True, default=""
+    )
     bot_engine = models.CharField(
         _("bot"), max_length=20, choices=BotEngineName.choices, default=BotEngineName.RULES
     )
@@ -69,7 +71,9 @@ class Sender(Public):
     class Meta:
         verbose_name = _("sender")
         verbose_name_plural = _("senders")
-        constraints = [models.UniqueConstraint(fields=["account_sid", "address"], name="sender_account_address")]
+        constraints = [
+            models.UniqueConstraint(fields=["account_sid", "address"], name="sender_account_address")
+        ]
 
     @property
     def auth_token(self) -> str:

@@ -46,7 +46,9 @@ class BotAnswer(models.Model):
     sender = models.ForeignKey(Sender, models.CASCADE, related_name="answers")
     language = models.CharField(_("language"), max_length=10, default="pt-br")
     label = models.CharField(_("menu entry"), max_length=60)
-    keywords = models.CharField(_("keywords"), max_length=500, blank=True, help_text=_("Separated by commas."))
+    keywords = models.CharField(
+        _("keywords"), max_length=500, blank=True, help_text=_("Separated by commas.")
+    )
     text = models.TextField(_("answer"), max_length=4096, blank=True)
     in_menu = models.BooleanField(_("in the menu"), default=True)
     hands_over = models.BooleanField(_("calls a person"), default=False)
@@ -57,7 +59,9 @@ class BotAnswer(models.Model):
     class Meta:
         verbose_name = _("bot answer")
         verbose_name_plural = _("bot answers")
-        constraints = [models.UniqueConstraint(fields=["sender", "language", "label"], name="bot_answer_label")]
+        constraints = [
+            models.UniqueConstraint(fields=["sender", "language", "label"], name="bot_answer_label")
+        ]
 
     def __str__(self) -> str:
         return self.label

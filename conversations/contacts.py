@@ -1,0 +1,145 @@
+"""Who writes: the only writer of Contact and ContactAddress, and of a conversation's first row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from conversations.atomically import atomically
+from conversations.models import AddressKind, Contact, ContactAddress, Conversation, Handoff, Message, Sender
+from conversations.twilio.payloads import InboundMessage
+
+_SPANISH = (
+    "34",
+    "51",
+    "52",
+    "53",
+    "54",
+    "56",
+    "57",
+    "58",
+    "591",
+    "593",
+    "595",
+    "598",
+    "502",
+    "503",
+    "504",
+    "505",
+)
+_SPANISH += ("506", "507")
+_PORTUGUESE = ("55", "351", "244", "258")
+
+
+def resolve(inbound: InboundMessage, *, sender: Sender) -> Conversation:
+    """The thread of whoever wrote, made on first contact. Unique keys decide between parallel first messages."""
+    known = _known(inbound.from_, sender)
+    if known is not None:
+        return known
+    try:
+        with transaction.atomic():
+            return _first_contact(inbound, sender)
+    except IntegrityError:
+        known = _known(inbound.from_, sender)
+        if known is None:
+            raise
+        return known
+
+
+def opt_out(contact: Contact, *, now: datetime) -> None:
+    Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=now)
+
+
+def opt_in(contact: Contact) -> None:
+    Contact.objects.filter(pk=contact.pk).update(opted_out_at=None)
+
+
+def remember(contact: Contact, attributes: dict[str, object]) -> None:
+    """What a bot learned about the person, beside what was known."""
+    if attributes:
+        Contact.objects.filter(pk=contact.pk).update(attributes={**contact.attributes, **attributes})
+
+
+def language_of(address: str) -> str:
+    """A guess from the country code; the installation's language where there is none to read."""
+    number = address.removeprefix("whatsapp:").removeprefix("+")
+    if not number.isdigit():
+        return settings.LANGUAGE_CODE
+    if number.startswith(_PORTUGUESE):
+        return "pt-br"
+    return "es" if number.startswith(_SPANISH) else "en"
+
+
+@atomically
+def advance(sender: Sender, address: str, *, hours: int) -> int:
+    """Move a customer's stored times back, as if ``hours`` had passed for them alone; how many threads moved."""
+    back = timedelta(hours=hours)
+    threads = Conversation.objects.filter(sender=sender, contact__addresses__value=address)
+    pks = list(threads.values_list("pk", flat=True))
+    Conversation.objects.filter(pk__in=pks).update(
+        last_inbound_at=F("last_inbound_at") - back,
+        window_expires_at=F("window_expires_at") - back,
+        waiting_since=F("waiting_since") - back,
+        last_message_at=F("last_message_at") - back,
+    )
+    Message.objects.filter(conversation__in=pks).update(
+        occurred_at=F("occurred_at") - back, created_at=F("created_at") - back
+    )
+    Handoff.objects.filter(conversation__in=pks).update(
+        requested_at=F("requested_at") - back,
+        handoff_at=F("handoff_at") - back,
+        first_reply_at=F("first_reply_at") - back,
+        released_at=F("released_at") - back,
+    )
+    return len(pks)
+
+
+def _known(address: str, sender: Sender) -> Conversation | None:
+    found = Conversation.objects.select_related("contact").filter(
+        sender=sender, contact__addresses__sender=sender, contact__addresses__value=address
+    )
+    return found.first()
+
+
+def _first_contact(inbound: InboundMessage, sender: Sender) -> Conversation:
+    contact = _contact_beside(inbound, sender) or Contact.objects.create(
+        organization_id=sender.organization_id,
+        name=inbound.profile_name,
+        language=language_of(inbound.from_),
+    )
+    _address(contact, sender, inbound.from_)
+    if inbound.user_id and inbound.user_id != inbound.from_:
+        ContactAddress.objects.filter(sender=sender, value=inbound.user_id).exists() or _address(
+            contact, sender, inbound.user_id
+        )
+    conversation, _made = Conversation.objects.select_related("contact").get_or_create(
+        sender=sender, contact=contact, defaults={"reply_address": inbound.from_}
+    )
+    return conversation
+
+
+def _contact_beside(inbound: InboundMessage, sender: Sender) -> Contact | None:
+    """The person already known by the other address of the same payload, if they have no phone yet.
+
+    Somebody with another phone stays another person: recycled numbers must not open a stranger's thread.
+    """
+    if not inbound.user_id or inbound.user_id == inbound.from_:
+        return None
+    beside = (
+        ContactAddress.objects.select_related("contact").filter(sender=sender, value=inbound.user_id).first()
+    )
+    if beside is None or beside.contact.addresses.filter(kind=_kind(inbound.from_)).exists():
+        return None
+    return beside.contact
+
+
+def _address(contact: Contact, sender: Sender, value: str) -> ContactAddress:
+    return ContactAddress.objects.create(contact=contact, sender=sender, value=value, kind=_kind(value))
+
+
+def _kind(address: str) -> AddressKind:
+    number = address.removeprefix("whatsapp:").removeprefix("+")
+    return AddressKind.PHONE if number.isdigit() else AddressKind.USER_ID

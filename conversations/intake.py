@@ -1,0 +1,211 @@
+"""The only way into a thread: a message of a customer, from the form Twilio posted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Case, F, IntegerField, Q, Value, When
+
+from conversations import contacts, context, errors, handoffs, messages, wakeup, words
+from conversations.atomically import atomically, passing
+from conversations.bots.base import HandoffRequest
+from conversations.contract import Cause
+from conversations.models import (
+    ADDRESS_LENGTH,
+    Attachment,
+    Author,
+    BotEngineName,
+    BotTurn,
+    Conversation,
+    InboundWebhook,
+    Kind,
+    Message,
+    Mode,
+    Reasons,
+    Sender,
+    TurnKind,
+    WebhookOutcome,
+)
+from conversations.twilio import payloads
+from conversations.twilio.payloads import InboundMessage
+
+logger = logging.getLogger(__name__)
+
+WINDOW = timedelta(hours=24)
+SESSION = timedelta(hours=12)
+TRY_AGAIN = timedelta(minutes=1)
+
+
+class Ignored(Exception):
+    """Nothing to store in any thread; ``reason`` goes into the raw row."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Duplicate(Exception):
+    """Twilio said this before."""
+
+
+@atomically
+def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> InboundWebhook:
+    """Store the raw form and apply it, in one transaction; what became of it is in the row's ``outcome``.
+
+    What cannot be applied is rolled back alone: the raw row stays, as ``failed``, and the worker tries again.
+    """
+    form = payloads.readable(params)
+    raw = InboundWebhook(
+        organization_id=sender.organization_id,
+        sender=sender,
+        provider_sid=payloads.parse_inbound(form).sid,
+        params=form,
+        received_at=now,
+    )
+    _settle(raw, sender, now=now)
+    raw.save()
+    return raw
+
+
+@atomically
+def receive_again(raw: InboundWebhook, *, sender: Sender, now: datetime) -> InboundWebhook:
+    """Apply a raw row that had failed, through the same door."""
+    _settle(raw, sender, now=now)
+    raw.save(update_fields=["outcome", "reason", "message", "due_at"])
+    return raw
+
+
+def _settle(raw: InboundWebhook, sender: Sender, *, now: datetime) -> None:
+    raw.due_at, raw.reason = None, ""
+    try:
+        with transaction.atomic():
+            raw.message = apply(payloads.parse_inbound(raw.params), sender=sender, now=now)
+        raw.outcome = WebhookOutcome.APPLIED
+    except Duplicate:
+        raw.outcome = WebhookOutcome.DUPLICATE
+    except Ignored as ignored:
+        raw.outcome, raw.reason = WebhookOutcome.IGNORED, ignored.reason
+    except Exception as error:
+        if isinstance(error, OperationalError) and passing(error):
+            raise  # the whole transaction is lost: `atomically` begins it again
+        logger.exception("webhook could not be applied")
+        raw.outcome, raw.reason = WebhookOutcome.FAILED, type(error).__name__[:60]
+        raw.due_at = now + TRY_AGAIN
+
+
+def apply(inbound: InboundMessage, *, sender: Sender, now: datetime) -> Message:
+    """The bubble in its thread, and what follows from it: a handoff, its end, or the bot's duty to answer."""
+    _acceptable(inbound)
+    conversation = contacts.resolve(inbound, sender=sender)
+    taken = _take(conversation, inbound, now)
+    message = _append(taken, inbound, now)
+    _follow(taken, message, now)
+    return message
+
+
+def _acceptable(inbound: InboundMessage) -> None:
+    if not (inbound.sid and inbound.from_):
+        raise Ignored("incomplete")
+    if len(inbound.from_) > ADDRESS_LENGTH:
+        raise Ignored("address_too_long")
+    if words.joins_sandbox(inbound.body):
+        raise Ignored("sandbox_join")
+
+
+def _take(conversation: Conversation, inbound: InboundMessage, now: datetime) -> Conversation:
+    """The row, held, with everything this message changes. ``bot_session`` is derived from the time that the
+    same UPDATE replaces, so it stands before it (see ``Conversation.objects.take``)."""
+    fresh = Q(last_inbound_at=None) | Q(last_inbound_at__lt=now - SESSION, mode=Mode.BOT)
+    taken = Conversation.objects.all().take(
+        conversation.pk,
+        messages.NUMBERS,
+        bot_session=Case(
+            When(fresh, then=F("bot_session") + 1), default=F("bot_session"), output_field=IntegerField()
+        ),
+        unread=Case(When(mode=Mode.BOT, then=Value(0)), default=F("unread") + 1, output_field=IntegerField()),
+        last_inbound_seq=F("seq") + 1,
+        last_inbound_at=now,
+        window_expires_at=now + WINDOW,
+        reply_address=inbound.from_,
+        **messages.preview(body=inbound.body, author=Author.CUSTOMER, kind=Kind(inbound.kind), now=now),
+    )
+    if taken is None:
+        raise Conversation.DoesNotExist
+    return taken
+
+
+def _append(taken: Conversation, inbound: InboundMessage, now: datetime) -> Message:
+    try:
+        with transaction.atomic():
+            message = messages.receive(
+                taken,
+                seq=taken.last_inbound_seq,
+                cause=Cause(kind="customer", door="webhook"),
+                now=now,
+                kind=inbound.kind,
+                body=inbound.body,
+                extras=inbound.extras,
+                provider_sid=inbound.sid,
+                occurred_at=now,
+                reply_to=_replied(taken, inbound.replied_sid),
+            )
+    except IntegrityError:
+        if Message.objects.filter(provider_sid=inbound.sid).exists():
+            raise Duplicate from None
+        raise
+    if inbound.media:
+        Attachment.objects.bulk_create(
+            Attachment(
+                message=message, position=position, source_url=media.url, content_type=media.content_type
+            )
+            for position, media in enumerate(inbound.media)
+        )
+    return message
+
+
+def _replied(taken: Conversation, sid: str) -> Message | None:
+    return Message.objects.filter(conversation=taken, provider_sid=sid).first() if sid else None
+
+
+def _follow(taken: Conversation, message: Message, now: datetime) -> None:
+    cause = Cause(kind="customer", door="webhook", message_id=message.pk)
+    if words.opts_out(message.body):
+        return contacts.opt_out(taken.contact, now=now)
+    if taken.contact.opted_out_at:
+        # Writing again, or asking back in, ends the silence they asked for; the asking itself needs no answer.
+        contacts.opt_in(taken.contact)
+        taken.contact.opted_out_at = None
+    if words.opts_in(message.body):
+        return None
+    if words.cancels_wait(message.body) and _cancelled(taken, cause, now):
+        return None
+    if words.asks_for_person(message.body):
+        return _ask(taken, message, Reasons.CUSTOMER_ASKED, cause, now)
+    if taken.mode == Mode.BOT:
+        _to_the_bot(taken, message, cause, now)
+    return None
+
+
+def _cancelled(taken: Conversation, cause: Cause, now: datetime) -> bool:
+    try:
+        handoffs.cancel(taken, cause=cause, now=now)
+    except errors.NotWaiting:
+        return False
+    return True
+
+
+def _ask(taken: Conversation, message: Message, reason: Reasons, cause: Cause, now: datetime) -> None:
+    summary = context.brief(taken, before_seq=message.seq)
+    request = HandoffRequest(reason=reason, summary=summary)
+    handoffs.request(taken, cause=cause, request=request, now=now)
+
+
+def _to_the_bot(taken: Conversation, message: Message, cause: Cause, now: datetime) -> None:
+    if taken.sender.bot_engine == BotEngineName.NONE:
+        return _ask(taken, message, Reasons.RULE, cause, now)
+    BotTurn.objects.owe(taken, kind=TurnKind.MESSAGE, cause_seq=message.seq, now=now)
+    transaction.on_commit(wakeup.ring)
+    return None

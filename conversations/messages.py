@@ -1,0 +1,123 @@
+"""Append a bubble and, where it goes out, its Delivery. Knows no rule: the caller has taken the seq."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F
+
+from conversations import events, wakeup
+from conversations.contract import Cause
+from conversations.models import (
+    PREVIEW_LENGTH,
+    Author,
+    Conversation,
+    Delivery,
+    DeliveryState,
+    Kind,
+    Message,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from operators.models import Operator
+
+NUMBERS = 2
+"""Seqs a bubble takes: its own and its event's."""
+
+
+def preview(*, body: str, author: Author, kind: Kind, now: datetime) -> dict[str, Any]:
+    """The changes to a conversation's row that show this bubble as its last."""
+    return {
+        "last_preview": " ".join(body[: 2 * PREVIEW_LENGTH].split())[:PREVIEW_LENGTH],
+        "last_author": author,
+        "last_kind": kind,
+        "last_message_at": now,
+    }
+
+
+def receive(conversation: Conversation, *, seq: int, cause: Cause, now: datetime, **fields: Any) -> Message:
+    """A customer's bubble at ``seq``, and its event at ``seq + 1``."""
+    message = Message.objects.create(
+        conversation=conversation,
+        seq=seq,
+        author=Author.CUSTOMER,
+        epoch=conversation.epoch,
+        status=Status.RECEIVED,
+        **fields,
+    )
+    events.record(
+        conversation,
+        "message.received",
+        cause=cause,
+        seq=seq + 1,
+        now=now,
+        message=message.pk,
+        message_seq=seq,
+    )
+    return message
+
+
+def send(
+    conversation: Conversation,
+    *,
+    seq: int,
+    author: Author,
+    body: str,
+    cause: Cause,
+    now: datetime,
+    operator: Operator | None = None,
+    fenced: bool = False,
+    **fields: Any,
+) -> Message:
+    """A bubble that goes out at ``seq``: the row, its outbox row, and its event at ``seq + 1``."""
+    message = Message.objects.create(
+        conversation=conversation,
+        seq=seq,
+        author=author,
+        operator=operator,
+        body=body,
+        epoch=conversation.epoch,
+        occurred_at=now,
+        status=Status.QUEUED,
+        **fields,
+    )
+    Delivery.objects.create(
+        message=message,
+        conversation=conversation,
+        sender=conversation.sender,
+        recipient=conversation.reply_address,
+        body=body,
+        seq=seq,
+        fenced=fenced,
+        due_at=now,
+    )
+    events.record(
+        conversation,
+        "message.accepted",
+        cause=cause,
+        seq=seq + 1,
+        now=now,
+        message=message.pk,
+        message_seq=seq,
+    )
+    transaction.on_commit(wakeup.ring)
+    return message
+
+
+def cancel_waiting_bot_lines(conversation: Conversation) -> int:
+    """Bot lines not yet on their way are never sent; they stay in the thread, struck through.
+
+    Messages go first, by what their deliveries still say; the delivery's own UPDATE then decides each race with
+    a worker that starts to send: it holds the conversation's row as we do.
+    """
+    waiting = Delivery.objects.filter(conversation=conversation, state=DeliveryState.QUEUED, fenced=True)
+    ids = list(waiting.values_list("pk", "message_id"))
+    if not ids:
+        return 0
+    Message.objects.filter(pk__in=[message for _pk, message in ids]).update(status=Status.CANCELLED)
+    return Delivery.objects.filter(pk__in=[pk for pk, _message in ids], state=DeliveryState.QUEUED).update(
+        state=DeliveryState.CANCELLED, due_at=None, leased_until=None, lease_number=F("lease_number") + 1
+    )

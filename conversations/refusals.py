@@ -1,0 +1,68 @@
+"""Why a conditional update took no row, in the words of ``errors``: read after the fact, to tell the loser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conversations import errors
+from conversations.contract import Release
+from conversations.models import Author, Conversation, Handoff, Message, Mode
+
+if TYPE_CHECKING:
+    from operators.models import Operator
+
+
+def of_claim(conversation: Conversation) -> errors.HandoffError:
+    current = Conversation.objects.with_parties().select_related("offered_to").get(pk=conversation.pk)
+    holder = current.operator or current.offered_to
+    if holder is None:
+        return errors.StaleEpoch(epoch=current.epoch)
+    handoff = current.handoff
+    return errors.AlreadyClaimed(operator=holder, handoff_at=handoff.handoff_at if handoff else None)
+
+
+def released_already(
+    conversation: Conversation, *, operator: Operator | None, epoch: int | None, seen: int, release: Release
+) -> Handoff:
+    """Why the release took no row: the error to raise, or the handoff that this very release has ended before."""
+    current = Conversation.objects.with_parties().get(pk=conversation.pk)
+    if current.mode != Mode.HUMAN:
+        last = Handoff.objects.filter(conversation=current).order_by("-number").first()
+        same = last is not None and (last.outcome, last.resume, last.context_out) == (
+            release.outcome,
+            release.resume,
+            release.stored(),
+        )
+        if (
+            last is None
+            or not same
+            or current.mode != Mode.BOT
+            or (operator and last.operator_id != operator.pk)
+        ):
+            raise errors.NotHuman
+        return last
+    if operator is not None and current.operator_id != operator.pk:
+        raise errors.NotYours(operator=current.operator)
+    if epoch is not None and current.epoch != epoch:
+        raise errors.StaleEpoch(epoch=current.epoch)
+    unread = Message.objects.filter(conversation=current, author=Author.CUSTOMER, seq__gt=seen).in_order()
+    raise errors.UnreadMessage(messages=list(unread), last_seq=current.last_inbound_seq)
+
+
+def of_saying(
+    conversation: Conversation, author: Author, operator: Operator | None, epoch: int
+) -> errors.HandoffError:
+    current = Conversation.objects.with_parties().get(pk=conversation.pk)
+    if author == Author.BOT:
+        if current.mode != Mode.BOT or current.epoch != epoch:
+            return errors.StaleEpoch(epoch=current.epoch)
+        return errors.WindowClosed()
+    if current.mode == Mode.BOT:
+        return errors.WithBot()
+    if current.mode == Mode.QUEUED:
+        return errors.NotHuman()
+    if operator is not None and current.operator_id != operator.pk:
+        return errors.NotYours(operator=current.operator)
+    if current.epoch != epoch:
+        return errors.StaleEpoch(epoch=current.epoch)
+    return errors.WindowClosed()

@@ -1,0 +1,146 @@
+"""The one way out of a thread: what an operator, a bot or an integration says."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+
+from conversations import errors, messages, refusals
+from conversations.atomically import atomically
+from conversations.contract import Cause
+from conversations.models import Author, Conversation, Handoff, Kind, Message, Mode
+
+if TYPE_CHECKING:
+    from conversations.models.conversation import ConversationQuerySet
+    from operators.models import Operator
+
+PART = 1500
+"""UTF-16 units of one WhatsApp message: Twilio refuses more than 1600 (21617) and may count emoji twice."""
+LONGEST = 20_000
+"""Characters accepted in one go."""
+
+
+@atomically
+def say(
+    conversation: Conversation,
+    *,
+    cause: Cause,
+    author: Author,
+    body: str,
+    now: datetime,
+    epoch: int,
+    operator: Operator | None = None,
+    client_key: str | None = None,
+    reply_to: Message | None = None,
+) -> list[Message]:
+    """Accept what is said, one Message per part, to be sent in order whatever happens after.
+
+    A bot speaks only in mode bot and in the epoch of its turn, an operator only while they hold the
+    conversation in the epoch they see. A repeated ``client_key`` returns the first rows.
+    """
+    parts = split(_clean(body))
+    if conversation.contact.opted_out_at:
+        raise errors.OptedOut
+    repeated = _already_said(conversation, client_key, parts)
+    if repeated:
+        return repeated
+    may_speak = _speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now)
+    try:
+        with transaction.atomic():
+            taken = may_speak.take(
+                conversation.pk,
+                messages.NUMBERS * len(parts),
+                **messages.preview(body=parts[-1], author=author, kind=Kind.TEXT, now=now),
+            )
+            if taken is None:
+                raise refusals.of_saying(conversation, author, operator, epoch)
+            said = _append(taken, parts, cause, author, operator, now, client_key, reply_to)
+    except IntegrityError:
+        # The same key at the same moment: whoever committed first has said it.
+        return _already_said(conversation, client_key, parts) or []
+    if author == Author.OPERATOR:
+        Handoff.objects.filter(open_for=conversation, first_reply_at=None).update(first_reply_at=now)
+    return said
+
+
+def split(body: str) -> list[str]:
+    """Parts of at most PART UTF-16 units, cut at a paragraph, else a line, else a word, else anywhere."""
+    parts = []
+    while _units(body) > PART:
+        head = _head(body)
+        cut = max(_last(head, "\n\n"), _last(head, "\n")) or _last(head, " ") or len(head)
+        parts.append(body[:cut].rstrip())
+        body = body[cut:].lstrip()
+    return [*parts, body] if body or not parts else parts
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _head(body: str) -> str:
+    """The longest beginning of PART units that does not cut a surrogate pair."""
+    return body.encode("utf-16-le")[: 2 * PART].decode("utf-16-le", errors="ignore")
+
+
+def _last(head: str, border: str) -> int:
+    """Where the last ``border`` of the second half stands, or 0: a tiny first part reads worse than a cut line."""
+    found = head.rfind(border)
+    return found if found > len(head) // 2 else 0
+
+
+def _clean(body: str) -> str:
+    body = body.replace("\x00", "\u2400").replace("\r\n", "\n").strip()
+    if not body:
+        raise errors.EmptyMessage
+    if len(body) > LONGEST:
+        raise errors.MessageTooLong(limit=LONGEST)
+    return body
+
+
+def _speakers(author: Author, operator: Operator | None) -> ConversationQuerySet:
+    if author == Author.BOT:
+        return Conversation.objects.filter(mode=Mode.BOT)
+    if operator is None:
+        return Conversation.objects.human()
+    return Conversation.objects.held_by(operator)
+
+
+def _append(
+    taken: Conversation,
+    parts: list[str],
+    cause: Cause,
+    author: Author,
+    operator: Operator | None,
+    now: datetime,
+    client_key: str | None,
+    reply_to: Message | None,
+) -> list[Message]:
+    first = taken.seq - messages.NUMBERS * len(parts) + 1
+    return [
+        messages.send(
+            taken,
+            seq=first + messages.NUMBERS * part,
+            author=author,
+            operator=operator,
+            body=body,
+            cause=cause,
+            now=now,
+            client_key=client_key,
+            part=part,
+            reply_to=reply_to,
+            fenced=author == Author.BOT,
+        )
+        for part, body in enumerate(parts)
+    ]
+
+
+def _already_said(conversation: Conversation, client_key: str | None, parts: list[str]) -> list[Message]:
+    if client_key is None:
+        return []
+    said = list(Message.objects.filter(conversation=conversation, client_key=client_key).order_by("part"))
+    if said and [message.body for message in said] != parts:
+        raise errors.KeyReused
+    return said

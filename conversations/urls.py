@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from conversations import webhooks
+
+urlpatterns = [
+    path("webhook", webhooks.inbound, name="twilio-inbound"),
+    path("status", webhooks.status, name="twilio-status"),
+]

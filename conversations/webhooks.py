@@ -1,0 +1,113 @@
+"""Twilio's doors: verify, store and apply in one transaction, then the empty answer.
+
+Every odd request is a 403 with nothing stored; 503 only when nothing could be stored.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from functools import wraps
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.multipartparser import MultiPartParserError
+from django.views.decorators.csrf import csrf_exempt
+
+from conversations import clock, intake
+from conversations.models import Sender
+from conversations.twilio import signature
+
+logger = logging.getLogger(__name__)
+
+FORM = "application/x-www-form-urlencoded"
+SAY_NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+Form = Mapping[str, str]
+
+
+def twilio_form(door: Callable[[HttpRequest, Form], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """POST of a form that can be read, else 405, 415 or 403; a database that is away is 503: Twilio tries again."""
+
+    @csrf_exempt
+    @wraps(door)
+    def view(request: HttpRequest) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if request.content_type != FORM:
+            return HttpResponse(status=415)
+        try:
+            form = request.POST
+        except (SuspiciousOperation, MultiPartParserError, UnicodeError, LookupError, ValueError):
+            return HttpResponse(status=403)
+        try:
+            return door(request, form)
+        except DatabaseError:
+            logger.exception("nothing could be stored")
+            return HttpResponse(status=503, headers={"Retry-After": "2"})
+
+    return view
+
+
+@twilio_form
+def inbound(request: HttpRequest, form: Form) -> HttpResponse:
+    sender = _sender(form.get("AccountSid", ""), form.get("To", ""))
+    if sender is None or not _signed(request, form, sender.verifying_tokens):
+        return _refused()
+    intake.receive(form, sender=sender, now=clock.now())
+    return HttpResponse(SAY_NOTHING, content_type="text/xml")
+
+
+@twilio_form
+def status(request: HttpRequest, form: Form) -> HttpResponse:
+    from conversations import delivery
+
+    account = form.get("AccountSid", "")
+    tokens = {token for sender in _of_account(account) for token in sender.verifying_tokens}
+    if not _signed(request, form, sorted(tokens)):
+        return _refused()
+    delivery.apply_report(form, mid=_uuid(request.GET.get("mid", "")), account_sid=account, now=clock.now())
+    return HttpResponse(status=204)
+
+
+def _sender(account_sid: str, address: str) -> Sender | None:
+    if not account_sid or "\x00" in account_sid + address:
+        return None
+    known = (
+        Sender.objects.select_related("organization").filter(account_sid=account_sid, address=address).first()
+    )
+    if known is None and (account_sid, address) == (settings.TWILIO_SID, settings.TWILIO_WHATSAPP_NUMBER):
+        return Sender.objects.of_environment()
+    return known
+
+
+def _of_account(account_sid: str) -> list[Sender]:
+    if not account_sid or "\x00" in account_sid:
+        return []
+    return list(Sender.objects.filter(account_sid=account_sid))
+
+
+def _signed(request: HttpRequest, form: Form, tokens: list[str]) -> bool:
+    return signature.verify(
+        settings.APP_URL.rstrip("/") + request.get_full_path(),
+        form,
+        request.content_type or "",
+        request.headers.get("X-Twilio-Signature"),
+        request.headers.get("X-Twilio-Webhooks-Signature-Settings"),
+        tokens,
+    )
+
+
+def _refused() -> HttpResponse:
+    logger.warning("refused: not signed by an account we know")
+    return HttpResponse(status=403)
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
