@@ -13,24 +13,9 @@ from conversations.models import AddressKind, Contact, ContactAddress, Conversat
 from conversations.twilio.payloads import InboundMessage
 
 _SPANISH = (
-    "34",
-    "51",
-    "52",
-    "53",
-    "54",
-    "56",
-    "57",
-    "58",
-    "591",
-    "593",
-    "595",
-    "598",
-    "502",
-    "503",
-    "504",
-    "505",
+    *("34", "51", "52", "53", "54", "56", "57", "58"),
+    *("502", "503", "504", "505", "506", "507", "591", "593", "595", "598"),
 )
-_SPANISH += ("506", "507")
 _PORTUGUESE = ("55", "351", "244", "258")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from conversations.bots import base
 from conversations.bots.base import Line, ReleaseContext
 from conversations.models import Author, Conversation, Handoff, Message, Status
 
@@ -33,7 +36,7 @@ def history(conversation: Conversation, *, upto_seq: int) -> tuple[Line, ...]:
 
 def line(message: Message) -> Line:
     return Line(
-        author=Author(message.author).value,
+        author=cast(base.Author, message.author),
         text=message.body,
         kind=message.kind,
         at=message.occurred_at,
@@ -59,7 +62,7 @@ def end_of_service(handoff: Handoff) -> ReleaseContext:
         facts=settled.get("facts", {}),
         promises=tuple(settled.get("promises", ())),
         do_not_repeat=tuple(settled.get("do_not_repeat", ())),
-        resume=handoff.resume,
+        resume=cast(base.Resume, handoff.resume or "wait"),
         human_started_at=handoff.handoff_at,
         human_ended_at=handoff.released_at,
         operator=str(handoff.operator.public_id) if handoff.operator else "",

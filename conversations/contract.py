@@ -28,7 +28,7 @@ class Release:
     facts: dict[str, Any] = field(default_factory=dict)
     promises: tuple[str, ...] = ()
     do_not_repeat: tuple[str, ...] = ()
-    resume: Literal["bot_now", "wait", "close"] = "wait"
+    resume: str = "wait"
 
     def stored(self) -> dict[str, Any]:
         return {

@@ -49,6 +49,7 @@ def claim_next(operator: Operator, *, door: Door, now: datetime) -> Conversation
     waiting = Conversation.objects.visible_to(operator).queued().select_related("sender", "contact", "queue")
     mine = waiting.filter(offered_to=operator).in_turn()[:TRIES]
     others = waiting.filter(offered_to=None).in_turn()[:TRIES]
+    conversation: Conversation
     for conversation in (*mine, *others):
         try:
             claim(conversation, operator=operator, door=door, now=now, epoch=conversation.epoch)

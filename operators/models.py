@@ -40,7 +40,7 @@ class Operator(Public, AbstractUser):
 
     objects: ClassVar[OperatorManager] = OperatorManager()
 
-    class Meta(AbstractUser.Meta):
+    class Meta:
         verbose_name = _("operator")
         verbose_name_plural = _("operators")
 
