@@ -20,7 +20,6 @@ from collections.abc import Callable
 from importlib import import_module, util
 from types import FrameType
 from typing import Any, Protocol
-from urllib.parse import quote
 
 import uvicorn
 from a2wsgi import WSGIMiddleware
@@ -232,12 +231,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _tame(scope: Scope) -> Scope:
-    """What WSGI cannot tell apart or carry: ``X_Name`` beside ``X-Name``, and bytes in the query."""
-    headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
-    query = scope["query_string"]
-    if not query.isascii():
-        query = quote(query, safe="%&=+;,/:@?!$'()*~-._").encode()
-    return scope | {"headers": headers, "query_string": query}
+    """To WSGI ``X_Name`` and ``X-Name`` are one header; a proxy only guards the second."""
+    return scope | {"headers": [(name, value) for name, value in scope["headers"] if b"_" not in name]}
 
 
 async def _refuse(status: int, send: Send) -> None:

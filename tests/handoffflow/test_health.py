@@ -1,0 +1,78 @@
+"""Probes tell an orchestrator the truth."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.utils import timezone
+
+from conversations.models import WorkerHeartbeat
+from handoffflow import health
+
+
+def beat(*, seconds_ago: int) -> None:
+    at = timezone.now() - timedelta(seconds=seconds_ago)
+    WorkerHeartbeat.objects.create(name="worker", started_at=at, beat_at=at)
+
+
+class TestHealthz:
+    def test_asks_nothing_of_the_database(self, client: Client) -> None:
+        """Without the ``db`` fixture a query would raise."""
+        response = client.get("/healthz")
+
+        assert response.status_code == 200
+        assert response.json() == {"status": "ok"}
+
+    def test_is_read_only(self, client: Client) -> None:
+        assert client.post("/healthz").status_code == 405
+
+
+@pytest.mark.django_db
+class TestReadyz:
+    def test_is_ready_with_a_worker_that_beats(self, client: Client) -> None:
+        beat(seconds_ago=5)
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 200
+        assert response.json() == {
+            "status": "ok", "database": "ok", "migrations": "ok", "worker": "ok", "oldest_due_seconds": 0,
+        }  # fmt: skip
+
+    def test_is_not_ready_with_a_silent_worker(self, client: Client) -> None:
+        beat(seconds_ago=31)
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 503
+        assert response.json()["worker"] == "silent"
+
+    def test_asks_for_no_worker_where_none_is_expected(self, client: Client, settings: Any) -> None:
+        settings.WORKER_EXPECTED = False
+
+        assert client.get("/readyz").status_code == 200
+
+    def test_is_not_ready_before_the_migrations(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(health, "unapplied", lambda: ["conversations.0001_initial"])
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 503
+        assert response.json()["migrations"] == "missing"
+
+    def test_is_not_ready_without_a_database(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(now: Any) -> dict[str, Any]:
+            raise DatabaseError("secret host")
+
+        monkeypatch.setattr(health, "inspect", refuse)
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 503
+        assert response.json() == {"status": "failed", "database": "failed"}

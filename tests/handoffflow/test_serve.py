@@ -1,0 +1,180 @@
+"""The product's process as an operator of servers meets it: by signals, sockets and exit codes."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+Serve = Callable[..., "Served"]
+
+
+class Served:
+    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+        command = [sys.executable, "manage.py", "serve", "--port", "0", *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.output: list[str] = []
+
+    def wait_until_ready(self) -> Served:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output.append(line)
+            if found := re.search(r"is ready on http://127\.0\.0\.1:(\d+)|worker is running", line):
+                self.port = int(found[1] or 0)
+                return self
+        raise AssertionError("".join(self.output))
+
+    def get(self, path: str, **headers: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse()
+
+    def end(self, sign: signal.Signals) -> tuple[int, float]:
+        """The exit status, and how long it took."""
+        began = time.monotonic()
+        self.process.send_signal(sign)
+        return self.process.wait(timeout=30), time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("serve")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        simulator_port = str(free.getsockname()[1])
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "DATA_DIR": str(folder),
+        "DEBUG": "1",
+        "SIMULATOR_PORT": simulator_port,
+        "PYTHONUNBUFFERED": "1",
+    }
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+    return environment
+
+
+@pytest.fixture
+def serve(environment: dict[str, str]) -> Iterator[Serve]:
+    started: list[Served] = []
+
+    def start(*arguments: str, **variables: str) -> Served:
+        started.append(Served(environment | variables, *arguments))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.process.kill()
+        served.process.wait()
+
+
+class TestServe:
+    @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+    def test_ends_well_and_within_five_seconds(self, serve: Serve, sign: signal.Signals) -> None:
+        served = serve().wait_until_ready()
+        assert served.get("/readyz").status == 200
+        # A client that never finishes its request, and one that keeps its connection open.
+        with socket.create_connection(("127.0.0.1", served.port)) as slow:
+            slow.sendall(
+                b"POST /api/twilio/webhook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nBo"
+            )
+
+            status, seconds = served.end(sign)
+
+        assert status == 0
+        assert seconds < 5
+
+    def test_has_one_worker_for_one_sqlite_file(self, serve: Serve) -> None:
+        serve("--only", "worker").wait_until_ready()
+
+        second = serve()
+
+        assert second.process.wait(timeout=60) == 1
+        assert second.process.stdout is not None
+        assert "Another worker is already running" in second.process.stdout.read()
+
+    def test_serves_pages_beside_another_worker(self, serve: Serve) -> None:
+        serve("--only", "worker").wait_until_ready()
+
+        pages = serve("--only", "web,stream").wait_until_ready()
+
+        assert pages.get("/healthz").status == 200
+
+    def test_answers_only_for_its_roles(self, serve: Serve) -> None:
+        stream = serve("--only", "stream").wait_until_ready()
+
+        assert stream.get("/healthz").status == 200
+        assert stream.get("/accounts/login/").status == 404
+
+    def test_refuses_an_old_database(self, serve: Serve, tmp_path: Path) -> None:
+        served = serve(DATA_DIR=str(tmp_path))
+
+        assert served.process.wait(timeout=60) == 1
+        assert served.process.stdout is not None
+        assert "manage.py migrate" in served.process.stdout.read()
+
+    def test_names_a_port_that_is_taken(self, serve: Serve) -> None:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = other.getsockname()[1]
+
+            served = serve("--port", str(port), "--only", "web")
+
+            assert served.process.wait(timeout=60) == 1
+            assert served.process.stdout is not None
+            assert f"Cannot listen on 127.0.0.1:{port}" in served.process.stdout.read()
+
+
+class TestAnOddRequest:
+    @pytest.fixture
+    def pages(self, serve: Serve) -> Served:
+        return serve("--only", "web").wait_until_ready()
+
+    def test_never_reaches_a_thread_or_breaks_one(self, pages: Served) -> None:
+        host = "Host: localhost\r\nConnection: close\r\n"
+        statuses = {
+            "bytes in the query": f"GET /healthz?caf\xe9 HTTP/1.1\r\n{host}\r\n",
+            "too large": f"POST /healthz HTTP/1.1\r\n{host}Content-Length: 9000000\r\n\r\n",
+            "chunked": f"POST /healthz HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "to be a websocket": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        }
+
+        answers = {name: _status(pages.port, request) for name, request in statuses.items()}
+
+        assert answers == {
+            "bytes in the query": 400,
+            "too large": 413,
+            "chunked": 411,
+            "to be a websocket": 200,
+        }
+
+    def test_cannot_pass_a_header_off_as_another(self, pages: Served) -> None:
+        request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX_Request_Id: forged-0123456789\r\n\r\n"
+
+        with socket.create_connection(("127.0.0.1", pages.port)) as client:
+            client.sendall(request.encode())
+            answer = client.recv(4096).decode()
+
+        assert "forged-0123456789" not in answer
+
+
+def _status(port: int, request: str) -> int:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(request.encode("latin-1"))
+        return int(client.recv(4096).split()[1])
