@@ -1,4 +1,4 @@
-"""What an engine is: a pure function from a ``Turn`` to a ``Reply``. No database, no network of ours in here."""
+"""What an engine is: a pure function from a ``Turn`` to a ``Reply``. No database, no network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A menu entry or keyword answer. With ``hands_over`` the text, if any, is said before a person is called."""
+    """A menu entry or keyword answer. With ``hands_over`` its text is said before a person is called."""
 
     label: str
     keywords: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseContext:
-    """The explicit end of human service: without it bots stay silent or say again what a person already said."""
+    """The explicit end of human service: without it bots stay silent or repeat what a person said."""
 
     outcome: str
     summary: str = ""
@@ -56,7 +56,7 @@ class ReleaseContext:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Everything an engine may know when it is its turn to speak. ``state`` is the engine's own, per session."""
+    """All that an engine may know when it is its turn. ``state`` is the engine's own, per session."""
 
     turn_id: str
     kind: Literal["message", "released"]
