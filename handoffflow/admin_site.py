@@ -25,6 +25,13 @@ class Site(admin.AdminSite):
     site_url = settings.LOGIN_REDIRECT_URL
     enable_nav_sidebar = True
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Only what keeps to one company's rows. (Groups are no permissions here; failed logins name people.)"""
+        from conversations.admin import base
+
+        if admin_class is not None and issubclass(admin_class, base.Scoped):
+            super().register(model_or_iterable, admin_class, **options)
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one door. Who is already in and not staff must not be sent round in circles."""
         if request.user.is_authenticated and not self.has_permission(request):

@@ -75,6 +75,9 @@ class Sender(Public):
             models.UniqueConstraint(fields=["account_sid", "address"], name="sender_account_address")
         ]
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def auth_token(self) -> str:
         """This sender's own token, or the environment's when it is of the environment's account."""

@@ -72,7 +72,7 @@ def speak(response: HttpResponse, language: str) -> None:
         language,
         secure=settings.LANGUAGE_COOKIE_SECURE,
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
     )
 
 
@@ -82,7 +82,7 @@ def language(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.get("language", "")
     if request.user.is_authenticated and wanted in dict(settings.LANGUAGES) and check_for_language(wanted):
         Operator.objects.filter(pk=request.user.pk).update(language=wanted)
-    return cast(HttpResponse, set_language(request))
+    return set_language(request)
 
 
 class FirstAccessForm(forms.Form):

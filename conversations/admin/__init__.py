@@ -1,0 +1,7 @@
+"""The engine's pages in the admin: what supervisors set, and what happened."""
+
+from __future__ import annotations
+
+from conversations.admin import history, settings
+
+__all__ = ["history", "settings"]

@@ -1,0 +1,125 @@
+"""Forms for what is stored as JSON by language: the texts of a queue, the labels of a reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from conversations import texts
+from conversations.models import Queue, Sender
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Any]
+else:
+    ModelForm = forms.ModelForm
+
+MOMENTS = {
+    texts.WAITING: (_("When somebody asks for a person"), _("The conversation has just entered the queue.")),
+    texts.CLAIMED: (_("When an operator takes it"), ""),
+    texts.CANCELLED: (_("When the customer goes back to the bot"), _("They stopped waiting.")),
+    texts.FAREWELL: (_("When the service ends"), ""),
+    texts.EXPIRED: (_("When nobody came in time"), ""),
+}
+LONGEST = 1000
+
+
+def text_field(moment: str, language: str) -> str:
+    return f"text_{moment}_{language.replace('-', '_')}"
+
+
+def silence_field(moment: str) -> str:
+    return f"silent_{moment}"
+
+
+class QueueForm(ModelForm):
+    """An empty text leaves the product's own words (shown in grey); silence has a box of its own."""
+
+    class Meta:
+        model = Queue
+        fields = ("name", "order", "is_default")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stored = self.instance.texts or {}
+        for moment in texts.MOMENTS:
+            said = stored.get(moment, {})
+            for language, _name in settings.LANGUAGES:
+                field = self.fields[text_field(moment, language)]
+                field.initial = said.get(language, "")
+                field.widget.attrs["placeholder"] = texts.default(moment, language)
+            silent = bool(said) and not any(said.values())
+            self.fields[silence_field(moment)].initial = silent
+
+    def stored_texts(self) -> dict[str, dict[str, str]]:
+        stored = {}
+        for moment in texts.MOMENTS:
+            if self.cleaned_data[silence_field(moment)]:
+                stored[moment] = {language: "" for language, _name in settings.LANGUAGES}
+                continue
+            written = {
+                language: text
+                for language, _name in settings.LANGUAGES
+                if (text := self.cleaned_data[text_field(moment, language)].strip())
+            }
+            if written:
+                stored[moment] = written
+        return stored
+
+    def save(self, commit: bool = True) -> Any:
+        self.instance.texts = self.stored_texts()
+        return super().save(commit=commit)
+
+
+def _text_fields() -> dict[str, forms.Field]:
+    fields: dict[str, forms.Field] = {}
+    for moment in texts.MOMENTS:
+        for language, name in settings.LANGUAGES:
+            fields[text_field(moment, language)] = forms.CharField(
+                label=name,
+                required=False,
+                max_length=LONGEST,
+                widget=forms.Textarea(attrs={"rows": 4, "lang": language}),
+            )
+        fields[silence_field(moment)] = forms.BooleanField(
+            label=_("Say nothing at this moment"), required=False
+        )
+    return fields
+
+
+# Declared after the class: their names are made of the moments and the languages.
+QueueForm.declared_fields.update(_text_fields())
+QueueForm.base_fields.update(QueueForm.declared_fields)
+
+
+class SenderForm(ModelForm):
+    """The token goes in and never comes out."""
+
+    auth_token = forms.CharField(
+        label=_("Auth token"),
+        required=False,
+        strip=True,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("Stored encrypted and never shown. Leave it empty to keep the one that is there."),
+    )
+
+    class Meta:
+        model = Sender
+        fields = (
+            "name",
+            "address",
+            "account_sid",
+            "auth_token",
+            "messaging_service_sid",
+            "bot_engine",
+            "paused",
+        )
+
+    def save(self, commit: bool = True) -> Any:
+        token = self.cleaned_data.get("auth_token")
+        if token:
+            self.instance.auth_token = token
+        return super().save(commit=commit)

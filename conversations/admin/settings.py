@@ -1,0 +1,93 @@
+"""What supervisors set: numbers, queues, the built-in bot's answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db import models
+from django.forms import ChoiceField, Textarea, TextInput
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from conversations import texts
+from conversations.admin import base, forms
+from conversations.models import BotAnswer, Handoff, Queue, Sender
+
+
+@admin.register(Queue)
+class QueueAdmin(base.Scoped):
+    form = forms.QueueForm
+    ordering = ("order", "name")
+    list_display = ("name", "order", "is_default")
+    list_editable = ("order",)
+    search_fields = ("name",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sections: list[Any] = [(None, {"fields": ("name", "order", "is_default")})]
+        for moment in texts.MOMENTS:
+            title, description = forms.MOMENTS[moment]
+            languages = tuple(forms.text_field(moment, code) for code in texts.LANGUAGES)
+            fields = (languages, forms.silence_field(moment))
+            sections.append((title, {"fields": fields, "description": description, "classes": ("three",)}))
+        return sections
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.is_default:
+            base.within(Queue.objects.exclude(pk=obj.pk), request).update(is_default=False)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A queue in which somebody was ever served stays: the history names it."""
+        if obj is None or not base.supervises(request):
+            return False
+        return not Handoff.objects.filter(queue=obj).exists() and not obj.conversations.exists()
+
+
+@admin.register(Sender)
+class SenderAdmin(base.Scoped):
+    form = forms.SenderForm
+    list_display = ("name", "address", "bot_engine", "paused", "has_token")
+    fieldsets = (
+        (None, {"fields": ("name", "address", "bot_engine", "paused")}),
+        ("Twilio", {"fields": ("account_sid", "auth_token", "messaging_service_sid")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Conversations hang on the address; another number is another sender."""
+        return ("address", "account_sid") if obj else ()
+
+    @admin.display(description=_("token"), boolean=True)
+    def has_token(self, sender: Sender) -> bool:
+        return bool(sender.auth_token)
+
+
+@admin.register(BotAnswer)
+class BotAnswerAdmin(base.Scoped):
+    organization_path = "sender__organization"
+    ordering = ("sender", "language", "order", "id")
+    list_display = ("label", "keywords", "in_menu", "hands_over", "queue", "order", "active")
+    list_editable = ("keywords", "in_menu", "order", "active")
+    list_filter = (("sender", base.RelatedFilter), "language", "active")
+    list_select_related = ("queue",)
+    search_fields = ("label", "keywords", "text")
+    fieldsets = (
+        (None, {"fields": ("sender", "language", "label", "keywords", "text")}),
+        (_("Behaviour"), {"fields": ("in_menu", "order", "hands_over", "queue", "active")}),
+    )
+    formfield_overrides = {
+        models.TextField: {"widget": Textarea(attrs={"rows": 6, "class": "vLargeTextField"})}
+    }
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "language":
+            return ChoiceField(label=db_field.verbose_name, choices=settings.LANGUAGES)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs.setdefault("widgets", {"keywords": TextInput(attrs={"size": 40})})
+        return super().get_changelist_form(request, **kwargs)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return base.supervises(request)

@@ -1,0 +1,119 @@
+"""API keys in the admin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from conversations.admin import base
+from handoffflow.models import ApiKey, Scope
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[ApiKey]
+else:
+    ModelForm = forms.ModelForm
+
+
+class ApiKeyForm(ModelForm):
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("Scopes"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "scopes", "sender", "expires_at")
+        help_texts = {"sender": gettext_lazy("Needed for a bot's key: it speaks for this number only.")}
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        scopes = set(given.get("scopes") or ())
+        if Scope.BOT in scopes and not given.get("sender"):
+            self.add_error("sender", _("A bot's key belongs to one number: choose it."))
+        if Scope.BOT in scopes and scopes & {Scope.DESK, Scope.ADMIN}:
+            self.add_error("scopes", _("A bot's key may read beside, and nothing else: make a second key."))
+        return given
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(base.Scoped):
+    """A key is made once, shown once, and revoked; nothing of it changes in between."""
+
+    form = ApiKeyForm
+    list_display = ("name", "shown_prefix", "shown_scopes", "sender", "state", "last_used_at", "created_at")
+    list_select_related = ("sender", "created_by")
+    search_fields = ("name", "=key_id")
+    actions = ("revoke",)
+    fields = ("name", "scopes", "sender", "expires_at")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return self.fields
+        return (
+            "name",
+            "shown_prefix",
+            "shown_scopes",
+            "sender",
+            "state",
+            "expires_at",
+            "last_used_at",
+            "created_at",
+        )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # The list must offer its action; a single key has nothing to change.
+        return obj is None and base.supervises(request)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        key, token = ApiKey.objects.issue(
+            organization=request.user.organization,  # type: ignore[union-attr]
+            name=given["name"],
+            scopes=given["scopes"],
+            sender=given["sender"],
+            expires_at=given["expires_at"],
+            created_by=request.user,  # type: ignore[arg-type]
+        )
+        obj.pk, obj.public_id, obj.key_id = key.pk, key.public_id, key.key_id
+        obj.shown_once = token
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        """The token goes into this one answer, not into a message: messages are kept in a cookie."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("The key is ready"),
+            "name": obj.name,
+            "token": obj.shown_once,
+        }
+        return TemplateResponse(request, "admin/handoffflow/apikey/created.html", context)
+
+    @admin.action(description=gettext_lazy("Revoke the selected keys"), permissions=["view"])
+    def revoke(self, request: HttpRequest, queryset: Any) -> None:
+        """From the next request on they open nothing."""
+        count = 0
+        for key in queryset.filter(revoked_at=None):
+            ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
+            self.log_change(request, key, "revoked")
+            count += 1
+        messages.success(request, _("Keys revoked: %d") % count)
+
+    @admin.display(description=gettext_lazy("key"))
+    def shown_prefix(self, key: ApiKey) -> str:
+        return f"{key.prefix}_…"
+
+    @admin.display(description=gettext_lazy("scopes"))
+    def shown_scopes(self, key: ApiKey) -> str:
+        return ", ".join(key.scopes)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, key: ApiKey) -> str:
+        if key.revoked_at:
+            return base.chip(_("revoked"), "bad")
+        return base.chip(_("active"), "ok") if key.usable(timezone.now()) else base.chip(_("expired"), "warn")
