@@ -87,7 +87,12 @@ class ApiKey(Public):
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, editable=False, related_name="api_keys"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="api_keys",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -151,7 +156,7 @@ class IdempotentRequestQuerySet(models.QuerySet["IdempotentRequest"]):
 
 
 class IdempotentRequest(models.Model):
-    """One POST under an Idempotency-Key. Its INSERT decides who acts; ``status`` is null until there is an answer."""
+    """One POST under an Idempotency-Key: its INSERT decides who acts. ``status`` is null until it is answered."""
 
     principal = models.CharField(max_length=60)
     key = models.CharField(max_length=255)

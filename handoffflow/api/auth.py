@@ -1,0 +1,133 @@
+"""Who calls, and how far they reach: an API key, or an operator's session on the panel's own origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from ninja.utils import check_csrf
+from pydantic import BaseModel
+
+from conversations import clock, contract, models
+from conversations.models import Conversation, Organization
+from handoffflow.api import present, wire
+from handoffflow.api.errors import Refused
+from handoffflow.models import ApiKey, Scope
+from operators.models import Operator
+
+_SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Either ``key`` or ``operator``."""
+
+    organization: Organization
+    scopes: frozenset[str]
+    key: ApiKey | None = None
+    operator: Operator | None = None
+
+    @property
+    def principal(self) -> str:
+        return f"key:{self.key.public_id}" if self.key else f"operator:{self._operator.public_id}"
+
+    @property
+    def is_bot(self) -> bool:
+        return Scope.BOT in self.scopes
+
+    @property
+    def _operator(self) -> Operator:
+        if self.operator is None:
+            raise Refused("unauthenticated")
+        return self.operator
+
+    def conversations(self) -> models.conversation.ConversationQuerySet:
+        """Everything this caller may know of; whatever is not in here does not exist for them."""
+        if self.key is None:
+            return present.parties(Conversation.objects.visible_to(self._operator))
+        mine = Conversation.objects.for_organization(self.organization)
+        if self.key.sender_id is not None:
+            mine = mine.filter(sender=self.key.sender_id)
+        return present.parties(mine)
+
+    def conversation(self, conv_id: str) -> Conversation:
+        found = self.conversations().filter(public_id=conv_id).first() if wire.is_id(conv_id) else None
+        if found is None:
+            raise Refused("not_found")
+        return found
+
+    def agent(self, agent_id: str | None) -> Operator:
+        """The operator a call speaks of. In a session that is whoever is logged in, unless they supervise."""
+        if self.operator is not None and agent_id in {None, str(self.operator.public_id)}:
+            return self.operator
+        if self.operator is not None and not self.operator.is_staff:
+            raise Refused("scope")
+        if agent_id is None:
+            raise Refused("invalid", [("agent_id", "required")])
+        team = Operator.objects.for_organization(self.organization).filter(is_active=True)
+        found = team.filter(public_id=agent_id).first()
+        if found is None:
+            raise Refused("unknown_agent")
+        return found
+
+    def cause(self) -> contract.Cause:
+        if self.key is not None:
+            kind: contract.Actor = "bot" if self.is_bot else "api"
+            return contract.Cause(kind=kind, door="api", id=str(self.key.public_id))
+        person = self._operator
+        return contract.Cause(
+            kind="supervisor" if person.is_staff else "operator", door="api", id=str(person.public_id)
+        )
+
+
+class ApiRequest(HttpRequest):
+    """What an operation is given once ``Access`` has let it in."""
+
+    auth: Caller
+    document: dict[str, Any]
+
+
+class Access:
+    """Lets in whoever has one of the scopes, and reads the request on the way, before anything is validated."""
+
+    openapi_security_schema = {"type": "http", "scheme": "bearer"}
+
+    def __init__(self, *scopes: Scope, query: type[BaseModel] | None = None) -> None:
+        self.scopes = frozenset(scopes)
+        self.query = query
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        writes = request.method not in _SAFE
+        bearer = request.headers.get("Authorization")
+        caller = _by_session(request) if bearer is None else _by_key(bearer)
+        if writes:
+            wire.check_headers(request)
+        if caller.operator is not None and writes and check_csrf(request) is not None:
+            raise Refused("csrf")
+        if not self.scopes & caller.scopes:
+            raise Refused("scope")
+        wire.check_query(request, self.query)
+        if writes:
+            request.document = wire.document(request)  # type: ignore[attr-defined]
+        return caller
+
+
+def _by_key(bearer: str) -> Caller:
+    scheme, _blank, token = bearer.partition(" ")
+    now = clock.now()
+    key = ApiKey.objects.authenticate(token, now=now) if scheme.lower() == "bearer" else None
+    if key is None:
+        raise Refused("unauthenticated")
+    key.note_use(now)
+    scopes = set(key.scopes)
+    if Scope.ADMIN in scopes:
+        scopes |= {Scope.DESK, Scope.READ}
+    return Caller(organization=key.organization, scopes=frozenset(scopes), key=key)
+
+
+def _by_session(request: HttpRequest) -> Caller:
+    user = request.user
+    if not isinstance(user, Operator):
+        raise Refused("unauthenticated")
+    return Caller(organization=user.organization, scopes=frozenset({Scope.DESK, Scope.READ}), operator=user)

@@ -1,0 +1,89 @@
+"""Reading conversations: one, a list, and the queue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db.models import Value
+from django.db.models.functions import Coalesce
+from django.http import HttpResponse
+from ninja import Query, Router
+
+from conversations.models import Mode
+from conversations.models.conversation import ConversationQuerySet
+from handoffflow.api import openapi, pages, present, render, schemas
+from handoffflow.api.auth import Access, ApiRequest
+from handoffflow.api.errors import Refused
+from handoffflow.models import Scope
+
+router = Router(tags=["conversations"])
+
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_ORDERS = {
+    "priority": ("-priority", "since", "pk"),
+    "waiting": ("since", "pk"),
+    "window": ("closes", "pk"),
+}
+
+
+@router.get(
+    "/conversations/handoff/queue",
+    auth=Access(Scope.DESK, Scope.READ, query=schemas.QueueFilter),
+    response={200: schemas.Conversations},
+    openapi_extra=openapi.conditional(),
+)
+def list_queue(request: ApiRequest, filters: Query[schemas.QueueFilter]) -> HttpResponse:
+    """Who waits and who is served: all in HUMAN_HANDOFF, one agent's, or those nobody has taken."""
+    if filters.agent_id and filters.waiting == "true":
+        raise Refused("invalid", [("waiting", "invalid")])
+    rows = request.auth.conversations().filter(mode__in=[Mode.QUEUED, Mode.HUMAN])
+    if filters.waiting == "true":
+        rows = rows.queued().filter(offered_to=None)
+    if filters.agent_id:
+        rows = rows.filter(operator__public_id=filters.agent_id)
+    if filters.queue_id:
+        rows = rows.filter(queue__public_id=filters.queue_id)
+    rows = rows.annotate(
+        since=Coalesce("waiting_since", Value(_NEVER)), closes=Coalesce("window_expires_at", Value(_NEVER))
+    )
+    found = _page(rows, _ORDERS[filters.sort], filters, name=f"queue {filters.sort}")
+    return render.unless_known(request, render.document(found))
+
+
+@router.get(
+    "/conversations",
+    auth=Access(Scope.READ, query=schemas.ConversationFilter),
+    response={200: schemas.Conversations},
+    openapi_extra=openapi.codes(),
+)
+def list_conversations(request: ApiRequest, filters: Query[schemas.ConversationFilter]) -> HttpResponse:
+    """All conversations, the youngest first."""
+    rows = request.auth.conversations()
+    if filters.status:
+        rows = rows.filter(mode=Mode.BOT) if filters.status == "PROGRESS" else rows.exclude(mode=Mode.BOT)
+    wanted = {
+        "mode": filters.mode,
+        "operator__public_id": filters.agent_id,
+        "contact__public_id": filters.contact_id,
+        "sender__address": filters.sender,
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    return render.document(_page(rows, ("-pk",), filters, name="conversations"))
+
+
+@router.get(
+    "/conversations/{conv_id}",
+    auth=Access(Scope.READ),
+    response={200: schemas.Conversation},
+    openapi_extra=openapi.codes(),
+)
+def get_conversation(request: ApiRequest, conv_id: str) -> HttpResponse:
+    """One conversation."""
+    return render.document(present.conversation(request.auth.conversation(conv_id)))
+
+
+def _page(
+    rows: ConversationQuerySet, order: tuple[str, ...], filters: schemas.Paged, *, name: str
+) -> schemas.Conversations:
+    found, following = pages.page(rows, order, filters, name=name)
+    return schemas.Conversations.model_construct(items=present.conversations(found), next=following)

@@ -1,0 +1,156 @@
+"""The OpenAPI document: what ninja derives from the views, and every refusal they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from handoffflow.api import errors
+
+IDEMPOTENCY_KEY = r"^[\x21-\x7e]{1,255}$"
+
+_EVERYWHERE = ("unauthenticated", "scope", "invalid", "unavailable")
+_WRITES = (
+    "bad_json",
+    "bad_encoding",
+    "duplicate_key",
+    "csrf",
+    "idempotency_in_progress",
+    "too_large",
+    "unsupported_media_type",
+    "idempotency_mismatch",
+)
+_EXTRAS: dict[str, dict[str, Any]] = {
+    "already_claimed": {
+        "agent_id": "6a1b8b0e-43cf-4a53-9c3e-6f0f2d1c7b11",
+        "name": "Bia",
+        "handoff_at": "2026-11-20T13:05:00Z",
+    },
+    "not_yours": {"agent_id": "6a1b8b0e-43cf-4a53-9c3e-6f0f2d1c7b11", "name": "Bia"},
+    "at_capacity": {"limit": 6},
+    "stale_epoch": {"epoch": 3},
+    "unread_message": {"messages": []},
+    "message_too_long": {"limit": 20000},
+}
+_PROBLEM = {
+    "type": "object",
+    "title": "Problem",
+    "description": "A refusal (RFC 9457). It never repeats an id that was asked for.",
+    "required": ["type", "title", "status", "code", "detail", "errors"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "enum": sorted(errors.CODES)},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code"],
+                "properties": {"field": {"type": "string"}, "code": {"type": "string"}},
+            },
+        },
+    },
+}
+_DESCRIPTION = """\
+Conversations, handoffs and messages of the desk, for bots and integrations.
+
+Ids are UUIDs, times RFC 3339 in UTC. Unknown members and parameters are refused. A body has at most 256 KB.
+Send an Idempotency-Key with every POST: the same key and body get the same answer for 24 hours."""
+_SECURITY: dict[str, dict[str, Any]] = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key: `hf_<id>_<secret>`."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "session",
+        "description": "A logged-in operator on the panel's own origin; writes need X-CSRFToken.",
+    },
+}
+
+
+def codes(*refusals: str) -> dict[str, Any]:
+    """For an operation: what it may refuse beside what all do."""
+    return {"x-codes": list(refusals)}
+
+
+def conditional() -> dict[str, Any]:
+    """For an operation that answers 304 to whoever has the newest state."""
+    tag = {"ETag": {"schema": {"type": "string"}, "description": "A weak validator."}}
+    return {
+        **codes(),
+        "x-parameters": [
+            {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
+        ],
+        "x-headers": tag,
+        "x-responses": {304: {"description": "Nothing has changed.", "headers": tag}},
+    }
+
+
+def complete(schema: dict[str, Any]) -> dict[str, Any]:
+    schema["info"]["description"] = _DESCRIPTION
+    schema["components"]["securitySchemes"] = _SECURITY
+    schema["components"]["schemas"]["Problem"] = _PROBLEM
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            _complete_operation(operation, path, writes=method == "post")
+    return schema
+
+
+def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -> None:
+    operation["operationId"] = operation["operationId"].rsplit("_api_", 1)[-1].split("_", 1)[-1]
+    operation["security"] = [{"key": []}, {"session": []}]
+    for parameter in operation["parameters"]:
+        if parameter["name"] == "conv_id":
+            parameter["schema"] = {"type": "string", "format": "uuid"}
+    operation["parameters"] += operation.pop("x-parameters", [])
+    answers = operation["responses"]
+    for answer in answers.values():
+        answer["headers"] = {**operation.get("x-headers", {})}
+    operation.pop("x-headers", None)
+    answers |= operation.pop("x-responses", {})
+    refusals = [*_EVERYWHERE, *operation.pop("x-codes")]
+    refusals += ["not_found"] if "{conv_id}" in path else []
+    if writes:
+        refusals += _WRITES
+        _allow_repeating(operation)
+    answers |= _problems(refusals)
+    operation["responses"] = {str(status): answers[status] for status in sorted(answers)}
+
+
+def _allow_repeating(operation: dict[str, Any]) -> None:
+    operation["parameters"].append(
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY, "maxLength": 255},
+            "description": "Any name of your own for this request: visible ASCII, 1 to 255 characters.",
+        }
+    )
+    for answer in operation["responses"].values():
+        answer["headers"]["Idempotency-Replayed"] = {
+            "schema": {"type": "string", "enum": ["true"]},
+            "description": "This is the answer to an earlier request with the same key.",
+        }
+
+
+def _problems(refusals: Iterable[str]) -> dict[int, dict[str, Any]]:
+    by_status: dict[int, list[str]] = {}
+    for code in refusals:
+        by_status.setdefault(errors.CODES[code].status, []).append(code)
+    return {status: _answer(found) for status, found in by_status.items()}
+
+
+def _answer(found: list[str]) -> dict[str, Any]:
+    examples = {code: {"value": errors.document(code, (), **_EXTRAS.get(code, {}))} for code in found}
+    answer: dict[str, Any] = {
+        "description": " · ".join(found),
+        "content": {
+            errors.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+        },
+    }
+    headers = {name for code in found for name in errors.CODES[code].headers}
+    if headers:
+        answer["headers"] = {name: {"schema": {"type": "string"}} for name in sorted(headers)}
+    return answer

@@ -1,0 +1,34 @@
+"""Answers that are not refusals."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from pydantic import BaseModel
+
+from conversations.models import Conversation
+from handoffflow.api import present
+
+MEDIA_TYPE = "application/json; charset=utf-8"
+
+
+def document(found: BaseModel, *, status: int = 200) -> HttpResponse:
+    return HttpResponse(found.model_dump_json(), status=status, content_type=MEDIA_TYPE)
+
+
+def conversation(changed: Conversation, *, status: int = 200) -> HttpResponse:
+    """The conversation as it is now, whatever was read before."""
+    fresh = present.parties(Conversation.objects.filter(pk=changed.pk)).get()
+    return document(present.conversation(fresh), status=status)
+
+
+def unless_known(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """304 when the caller has these very bytes already."""
+    tag = f'"{blake2b(response.content, digest_size=16).hexdigest()}"'
+    asked = request.headers.get("If-None-Match", "")
+    known = {item.strip().removeprefix("W/") for item in asked.split(",")}
+    answer = HttpResponseNotModified() if tag in known or asked.strip() == "*" else response
+    answer["ETag"] = f"W/{tag}"
+    answer["Cache-Control"] = "private, no-cache"
+    return answer

@@ -1,0 +1,270 @@
+"""The shapes on the wire, in and out. Ids are UUIDs, times RFC 3339 in UTC; what is not listed is refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Item = TypeVar("Item")
+
+_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+_SMALL = 2**31 - 1
+
+# Text in a query or a body that has to be an id; it is compared, never parsed leniently.
+Id = Annotated[str, StringConstraints(pattern=_UUID), Field(json_schema_extra={"format": "uuid"})]
+# Query values arrive as text: plain digits only, no sign, blank, underscore or exponent.
+Digits = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
+Seq = Annotated[int, Field(ge=0, le=_SMALL)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+Status = Literal["PROGRESS", "HUMAN_HANDOFF"]
+Mode = Literal["bot", "queued", "human"]
+Owner = Literal["customer", "bot", "agent", "system"]
+
+
+class Body(BaseModel):
+    """What a caller sends: strict types, no unknown member."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+# Sent by the caller ---------------------------------------------------------------------------
+
+
+class HandoffRequest(Body):
+    """Why a person is needed, and what the bot knows: it is what the agent reads first (contract version 1)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "reason": "bot_asked",
+                    "summary": "Wants to change the delivery address of an order.",
+                    "intent": "change_address",
+                    "slots": {"order": "A-1027"},
+                    "confidence": 0.42,
+                    "priority": 1,
+                    "epoch": 0,
+                }
+            ]
+        }
+    )
+
+    reason: str = Field(min_length=1, max_length=40, description="A code: the product's or the bot's own.")
+    summary: str = Field("", max_length=4096)
+    intent: str = Field("", max_length=120)
+    slots: dict[str, Any] = Field({}, description="What the bot has gathered.")
+    confidence: float | None = Field(None, ge=0, le=1)
+    priority: int = Field(0, ge=0, le=3, description="0 normal … 3 urgent; asking again only raises it.")
+    queue: str | None = Field(None, min_length=1, max_length=80, description="A queue's name or id.")
+    suggested_reply: str = Field("", max_length=4096)
+    epoch: Seq | None = Field(None, description="Required of a bot: the epoch of its turn.")
+
+
+class Assign(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"agent_id": "6a1b8b0e-43cf-4a53-9c3e-6f0f2d1c7b11"}]}
+    )
+
+    agent_id: Id
+    epoch: Seq | None = None
+    force: Literal[False] | None = Field(
+        None, description="Taking a conversation from its agent is not supported yet."
+    )
+
+
+class Cancel(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "cancelled"}]})
+
+    reason: str = Field(
+        "cancelled",
+        min_length=1,
+        max_length=40,
+        description="cancelled, expired or out_of_hours becomes the outcome; any other counts as cancelled.",
+    )
+
+
+class Release(Body):
+    """What was settled: the half of the contract that goes back to the bot."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "outcome": "solved",
+                    "last_seen_seq": 12,
+                    "summary": "Address changed; the parcel leaves tomorrow.",
+                    "facts": {"order": "A-1027"},
+                    "promises": ["A tracking link by Friday"],
+                    "resume": "wait",
+                }
+            ]
+        }
+    )
+
+    outcome: str | None = Field(None, max_length=40, description="A closing reason's code; required.")
+    reason: str | None = Field(None, max_length=40, description="Another name for outcome, which wins.")
+    summary: str = Field("", max_length=4096)
+    facts: dict[str, Any] = {}
+    promises: list[Line] = Field([], max_length=50)
+    do_not_repeat: list[Line] = Field([], max_length=50)
+    resume: Literal["bot_now", "wait", "close"] = "wait"
+    last_seen_seq: Seq = Field(description="The seq of the newest message that was read.")
+    epoch: Seq | None = None
+    force: bool = Field(False, description="Release although the customer has written since.")
+
+
+class Say(Body):
+    """A message to the customer. ``media_url`` and ``content_sid`` are not supported yet."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"message_owner": "bot", "epoch": 0, "body": "Olá! Como posso ajudar?"}]
+        }
+    )
+
+    message_owner: Literal["bot", "agent"]
+    body: str = Field(min_length=1, max_length=4096)
+    agent_id: Id | None = Field(None, description="Required with message_owner agent: who holds it.")
+    epoch: Seq | None = Field(None, description="Required with message_owner bot: the epoch of its turn.")
+    reply_to: Id | None = None
+
+
+# Asked for in a query -------------------------------------------------------------------------
+
+
+class Paged(Query):
+    cursor: str | None = Field(None, max_length=1000, description="`next` of the page before.")
+    limit: Digits = Field("50", description="1 to 100.")
+
+
+class QueueFilter(Paged):
+    agent_id: Id | None = Field(None, description="Those this agent serves.")
+    waiting: Literal["true", "false"] | None = Field(None, description="true: those nobody has taken.")
+    queue_id: Id | None = None
+    sort: Literal["waiting", "priority", "window"] = "priority"
+
+
+class ConversationFilter(Paged):
+    status: Status | None = None
+    mode: Mode | None = None
+    agent_id: Id | None = None
+    contact_id: Id | None = None
+    sender: str | None = Field(None, max_length=255, description="The address of a sender.")
+
+
+class MessageFilter(Paged):
+    before_seq: Digits | None = Field(None, description="Those before this seq, the nearest ones.")
+    after_seq: Digits | None = Field(None, description="Those after this seq, the nearest ones.")
+
+
+# Answered -------------------------------------------------------------------------------------
+
+
+class Contact(BaseModel):
+    id: UUID
+    name: str
+    address: str
+
+
+class Actor(BaseModel):
+    kind: str
+    id: str
+
+
+class Handoff(BaseModel):
+    """One episode of human service."""
+
+    id: UUID
+    number: int
+    reason: str
+    summary: str
+    intent: str
+    slots: dict[str, Any]
+    confidence: float | None
+    suggested_reply: str
+    requested_by: Actor
+    requested_at: datetime
+    handoff_at: datetime | None
+    first_reply_at: datetime | None
+    released_at: datetime | None
+    outcome: str | None
+    position: int | None = Field(description="Place in its queue, from 1, while it waits.")
+    estimate_s: int | None = Field(description="Seconds it may still wait; null when nothing tells.")
+
+
+class Media(BaseModel):
+    id: UUID
+    content_type: str
+
+
+class DeliveryError(BaseModel):
+    code: int | None = Field(description="Twilio's code, where it gave one.")
+    text: str
+
+
+class Message(BaseModel):
+    id: UUID
+    seq: int
+    message_owner: Owner
+    agent_id: UUID | None
+    body: str
+    media: list[Media]
+    reply_to: UUID | None
+    status: Literal["queued", "sending", "unknown", "sent", "delivered", "read", "failed", "cancelled"] = (
+        Field(description="A customer's own message is delivered: it has arrived.")
+    )
+    error: DeliveryError | None
+    epoch: int
+    occurred_at: datetime
+    created_at: datetime
+
+
+class Conversation(BaseModel):
+    id: UUID
+    owner_id: UUID
+    status: Status
+    mode: Mode
+    epoch: int
+    seq: int
+    contact: Contact
+    sender: str
+    queue_id: UUID | None
+    priority: int
+    agent_id: UUID | None
+    offered_to: UUID | None
+    handoff: Handoff | None = Field(description="The open episode, else the last one (it has released_at).")
+    handoff_at: datetime | None = Field(description="Since when a person serves it; null while nobody does.")
+    waiting_since: datetime | None
+    window_expires_at: datetime | None
+    unread: int
+    last_message: Message | None
+    merged_into: UUID | None
+    updated_at: datetime
+
+
+class Page(BaseModel, Generic[Item]):
+    items: list[Item]
+    next: str | None
+
+
+class Conversations(Page[Conversation]):
+    pass
+
+
+class Messages(Page[Message]):
+    pass
+
+
+class Accepted(BaseModel):
+    """Accepted, not yet sent; a long text became several messages."""
+
+    message: Message
+    parts: list[Message]
