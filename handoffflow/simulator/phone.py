@@ -1,0 +1,167 @@
+"""The customer's phone in the browser: pick or invent a customer, write, watch the ticks."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from handoffflow.simulator import attachments, books, customers, faults, screen
+from handoffflow.simulator.customers import Customer
+from handoffflow.simulator.ledger import Ledger
+
+SHOP = "Casa Aurora"
+OPERATORS = (("ana", 8), ("bia", 10), ("caio", 5))
+# What *Fail the next send* makes happen: WhatsApp turns the message away for now, so trying again helps.
+FAILURE = 63018
+LONGEST = 4096
+CHOOSABLE = 12
+
+
+def books_of_the_house() -> Ledger:
+    return Ledger(Path(settings.SIMULATOR_LEDGER))
+
+
+@require_GET
+def solo(request: HttpRequest) -> HttpResponse:
+    return _page(request, split=False)
+
+
+@require_GET
+def split(request: HttpRequest) -> HttpResponse:
+    return _page(request, split=True)
+
+
+def _page(request: HttpRequest, *, split: bool) -> HttpResponse:
+    ledger = books_of_the_house()
+    people = customers.everybody(ledger) or [customers.invent(ledger)]
+    wanted = request.GET.get("as", "")
+    customer = next((person for person in people if str(person.id) == wanted), people[-1])
+    newest = people[: -CHOOSABLE - 1 : -1]
+    chosen = newest if customer in newest else [customer, *newest]
+    context = _context(request, ledger, customer, split=split)
+    host = urlsplit(settings.APP_URL).netloc
+    shell = {"people": chosen, "shop": SHOP, "host": host, "seen": _version(context)}
+    return render(request, "simulator/phone.html", context | shell)
+
+
+@require_GET
+def pulse(request: HttpRequest, number: int) -> HttpResponse:
+    """What changed since the page looked last; nothing (204) most of the time. Looking is reading."""
+    ledger = books_of_the_house()
+    customer = _customer(ledger, number)
+    books.look(ledger, customer.address)
+    return _news(request, ledger, customer)
+
+
+@require_POST
+def new(request: HttpRequest) -> HttpResponse:
+    hidden = request.POST.get("hidden_number") == "on"
+    customer = customers.invent(books_of_the_house(), name=request.POST.get("name", ""), hidden_number=hidden)
+    return back(request, customer)
+
+
+@require_POST
+def say(request: HttpRequest, number: int) -> HttpResponse:
+    ledger = books_of_the_house()
+    customer = _customer(ledger, number)
+    body = request.POST.get("body", "")[:LONGEST]
+    if body.strip():
+        _write(ledger, customer, body=body)
+    return after(request, ledger, customer)
+
+
+@require_POST
+def act(request: HttpRequest, number: int, name: str) -> HttpResponse:
+    """One line of the script, played once."""
+    ledger = books_of_the_house()
+    customer = _customer(ledger, number)
+    if name == "ask":
+        _write(ledger, customer, body=_("I want to talk to a person"))
+    elif name == "photo":
+        _write(ledger, customer, body=_("Here is the receipt"), media=attachments.photo())
+    elif name == "audio":
+        _write(ledger, customer, body="", media=attachments.audio())
+    elif faults.armed(ledger, customer=customer.address):
+        faults.disarm(ledger, customer=customer.address)
+    else:
+        faults.script(ledger, "failed", customer=customer.address, code=FAILURE)
+    return after(request, ledger, customer)
+
+
+@require_GET
+def file(request: HttpRequest, sid: str) -> HttpResponse:
+    """A file that a simulated customer sent, for the phone's own bubble."""
+    rows = books_of_the_house().all("SELECT type, content FROM media WHERE sid = ?", sid)
+    if not rows:
+        raise Http404
+    return HttpResponse(rows[0]["content"], content_type=rows[0]["type"])
+
+
+def after(request: HttpRequest, ledger: Ledger, customer: Customer) -> HttpResponse:
+    """The changed parts for a page with JavaScript, the whole page for one without."""
+    if request.headers.get("HX-Request") == "true":
+        return _news(request, ledger, customer)
+    return back(request, customer)
+
+
+def back(request: HttpRequest, customer: Customer) -> HttpResponse:
+    page = "simulator-split" if request.POST.get("page") == "split" else "simulator-solo"
+    response = HttpResponseRedirect(f"{reverse(page)}?{urlencode({'as': customer.id})}")
+    response.status_code = 303
+    return response
+
+
+def _customer(ledger: Ledger, number: int) -> Customer:
+    customer = customers.get(ledger, number)
+    if customer is None:
+        raise Http404
+    return customer
+
+
+def _write(ledger: Ledger, customer: Customer, *, body: str, media: tuple[str, bytes] | None = None) -> None:
+    books.receive(
+        ledger,
+        customer=customer.address,
+        number=settings.TWILIO_WHATSAPP_NUMBER,
+        body=body,
+        media=[media] if media else (),
+    )
+
+
+def _context(request: HttpRequest, ledger: Ledger, customer: Customer, *, split: bool) -> dict[str, Any]:
+    """What is redrawn while the page is open."""
+    user = getattr(request, "user", None)
+    return {
+        "customer": customer,
+        "bubbles": screen.bubbles(ledger, customer),
+        "facts": screen.facts(ledger, customer),
+        "armed": faults.armed(ledger, customer=customer.address),
+        "operators": OPERATORS,
+        "signed_in": user.get_username() if user is not None and user.is_authenticated else "",
+        "split": split,
+    }
+
+
+def _news(request: HttpRequest, ledger: Ledger, customer: Customer) -> HttpResponse:
+    given = request.POST if request.method == "POST" else request.GET
+    context = _context(request, ledger, customer, split=given.get("page") == "split")
+    version = _version(context)
+    if request.method == "GET" and given.get("seen") == version:
+        return HttpResponse(status=204)
+    return render(request, "simulator/_news.html", context | {"seen": version})
+
+
+def _version(context: dict[str, Any]) -> str:
+    """The fingerprint of everything that is redrawn."""
+    drawn = render_to_string("simulator/_news.html", context | {"seen": ""})
+    return hashlib.sha256(drawn.encode()).hexdigest()[:16]
