@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable
 from importlib import import_module, util
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import uvicorn
 from a2wsgi import WSGIMiddleware
@@ -92,8 +92,9 @@ class Application:
 
     def __init__(self, running: Running) -> None:
         self.running = running
-        self.pages = WSGIMiddleware(get_wsgi_application(), workers=THREADS)
-        self.streams = get_asgi_application()
+        # Each of the three libraries types the same protocol in its own way.
+        self.pages: Any = WSGIMiddleware(cast(Any, get_wsgi_application()), workers=THREADS)
+        self.streams: Any = get_asgi_application()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -116,7 +117,7 @@ class Application:
         if status != 200:
             await _refuse(status, send)
             return
-        await self.pages(_tame(scope), _replay(body, receive), send)  # type: ignore[arg-type]
+        await self.pages(_tame(scope), _replay(body, receive), send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -161,7 +162,7 @@ def run(roles: frozenset[str], listener: socket.socket | None, ready: Callable[[
     if listener is None:
         return _run_worker(running, ready)
     config = uvicorn.Config(
-        Application(running),  # type: ignore[arg-type]
+        Application(running),
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 
@@ -33,10 +33,10 @@ _turn = threading.Lock()
 class Cursor(SQLiteCursorWrapper):
     connection: Connection
 
-    def execute(self, query: str, *args: Any) -> Any:  # type: ignore[override]
+    def execute(self, query: str, *args: Any) -> Any:
         return self.connection.in_turn(lambda: super(Cursor, self).execute(query, *args), query)
 
-    def executemany(self, query: str, *args: Any) -> Any:  # type: ignore[override]
+    def executemany(self, query: str, *args: Any) -> Any:
         return self.connection.in_turn(lambda: super(Cursor, self).executemany(query, *args), query)
 
 
@@ -46,7 +46,7 @@ class Connection(sqlite3.Connection):
     _mine = False
 
     def cursor(self, factory: Any = None) -> Cursor:  # type: ignore[override]
-        return cast(Cursor, super().cursor(Cursor))
+        return super().cursor(Cursor)
 
     def in_turn(self, call: Callable[[], T], query: str = "") -> T:
         """Run a call of this connection; a writing one waits for its turn and keeps it to the end."""

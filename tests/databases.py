@@ -26,7 +26,17 @@ def _run(name: str, url: str | None, arguments: list[str]) -> int:
     if url:
         environment["DATABASE_URL"] = url
     sys.stderr.write(f"\n== {name}\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-n", os.environ.get("TEST_PROCESSES", "2"), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        os.environ.get("TEST_PROCESSES", "2"),
+        "--dist",
+        "loadgroup",
+        *arguments,
+    ]
     status = subprocess.run(command, env=environment, check=False).returncode
     return 0 if status == NO_TESTS and url else status
 
