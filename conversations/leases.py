@@ -10,7 +10,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -58,6 +58,14 @@ def finish(row: Due, **changes: Any) -> bool:
 
 def reschedule(row: Due, at: datetime, **changes: Any) -> bool:
     return finish(row, **{"attempts": F("attempts"), **changes, "due_at": at})
+
+
+def finish_or_undo(row: Due, **changes: Any) -> bool:
+    """As ``finish``; when the row is no longer ours, nothing else of this transaction holds either."""
+    finished = finish(row, **changes)
+    if not finished:
+        transaction.set_rollback(True)
+    return finished
 
 
 def back_off(

@@ -1,0 +1,197 @@
+"""Sending: one outbox row at a time per conversation, in order, and never twice.
+
+The row is committed as ``sending`` before the call. What the call proves decides the rest; what proves nothing
+becomes ``unknown`` and is settled by the status callback, by Twilio's list or by a person, not by sending again.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from conversations import errors, leases, outcomes, settling, statuses, wakeup, work
+from conversations.atomically import atomically
+from conversations.contract import Cause
+from conversations.models import (
+    Conversation,
+    Delivery,
+    DeliveryState,
+    Message,
+    Mode,
+    Status,
+)
+from conversations.statuses import QUIET, apply_report
+from conversations.twilio import client
+from conversations.twilio import errors as codes
+
+__all__ = ["NotRetryable", "apply_report", "discard", "retry", "run", "waiting"]
+
+AT_ONCE = 20
+LEASE = timedelta(seconds=30)
+"""Longer than one call can take; then whoever held the row is dead, and what it did is unknown."""
+HOLD = timedelta(seconds=20)
+"""How long an unknown delivery keeps the next ones of its conversation waiting."""
+CAUSE = settling.CAUSE
+
+
+class NotRetryable(errors.HandoffError):
+    """Another attempt cannot change the result, or the message is not one that failed."""
+
+    code = "not_retryable"
+
+
+def waiting(now: datetime) -> QuerySet[Delivery]:
+    """The first unsettled delivery of each conversation, and those whose outcome has to be found out."""
+    holding = Q(state__in=(DeliveryState.QUEUED, DeliveryState.SENDING)) | Q(
+        state=DeliveryState.UNKNOWN, unknown_since__gt=now - HOLD
+    )
+    before = Delivery.objects.filter(holding, conversation=OuterRef("conversation"), seq__lt=OuterRef("seq"))
+    first = Q(state=DeliveryState.QUEUED) & ~Exists(before)
+    unsure = Q(state__in=(DeliveryState.SENDING, DeliveryState.UNKNOWN))
+    return Delivery.objects.filter(first | unsure).select_related("message", "conversation", "sender")
+
+
+@work.handles(Delivery, name="delivery", candidates=waiting, at_once=AT_ONCE, lease=LEASE)
+async def run(row: Delivery, now: datetime) -> None:
+    if row.state == DeliveryState.UNKNOWN:
+        await settling.settle(row, now)
+    elif row.state == DeliveryState.SENDING:
+        await work.in_thread(outcomes.unknown, row, now, "interrupted")
+    elif await work.in_thread(_start, row, now):
+        began = time.monotonic()
+        outcome = await _call(row)
+        await work.in_thread(outcomes.settle, row, outcome, now + timedelta(seconds=time.monotonic() - began))
+
+
+async def _call(row: Delivery) -> client.Outcome:
+    return await client.send(
+        settling.account(row.sender),
+        to=row.recipient,
+        from_=row.sender.address,
+        body=row.body,
+        status_callback=f"{settings.APP_URL.rstrip('/')}/api/twilio/status?mid={row.public_id}",
+        messaging_service_sid=row.sender.messaging_service_sid,
+        deadline=client.DEADLINE_SECONDS,
+    )
+
+
+# Before the call ----------------------------------------------------------------------------------
+
+
+def _start(row: Delivery, now: datetime) -> bool:
+    """Whether to make the call: the row is then committed as ``sending``."""
+    if row.sender.paused:
+        leases.reschedule(row, now + outcomes.PAUSED, attempts=0)
+        return False
+    if not row.conversation.window_open(now):
+        outcomes.fail(row, now, code=codes.WINDOW_CLOSED, cause="window_closed")
+        return False
+    if not _begin(row, now):
+        return False
+    if row.sender.demo:
+        _deliver_here(row, now)
+        return False
+    return True
+
+
+@atomically
+def _begin(row: Delivery, now: datetime) -> bool:
+    if row.fenced and not _still_with_bot(row):
+        _cancel(row, now)
+        return False
+    begun = Message.objects.filter(pk=row.message_id, status=Status.QUEUED).update(status=Status.SENDING)
+    if begun and leases.keep(row, state=DeliveryState.SENDING, started_at=now):
+        row.message.status, row.started_at = Status.SENDING, now
+        return True
+    transaction.set_rollback(True)
+    return False
+
+
+def _still_with_bot(row: Delivery) -> bool:
+    """The fence: takes the conversation's row, so no handoff can happen between this look and our commit."""
+    with_bot = Conversation.objects.filter(pk=row.conversation_id, mode=Mode.BOT, epoch=row.message.epoch)
+    return with_bot.update(seq=F("seq")) == 1
+
+
+def _cancel(row: Delivery, now: datetime) -> None:
+    statuses.change(row.message, Status.CANCELLED, when=Q(status__in=QUIET), cause=CAUSE, now=now)
+    leases.finish(row, state=DeliveryState.CANCELLED, cause="fenced")
+
+
+@atomically
+def _deliver_here(row: Delivery, now: datetime) -> None:
+    """A demo customer has no phone: the message is delivered without leaving the process."""
+    statuses.observe(row.message, status="delivered", code=None, cause=CAUSE, now=now)
+    leases.finish(row, state=DeliveryState.ACCEPTED)
+
+
+# What a person may do -----------------------------------------------------------------------------
+
+
+@atomically
+def retry(message: Message, *, cause: Cause, now: datetime, unconfirmed: bool = False) -> Message:
+    """Send a failed message once more, or with ``unconfirmed`` one whose outcome nobody could find out."""
+    row = Delivery.objects.select_related("message", "conversation").get(message=message)
+    expected = Status.UNKNOWN if unconfirmed else Status.FAILED
+    known = codes.reaction(row.message.error_code, row.cause)
+    if row.message.status != expected or not (unconfirmed or known.retryable):
+        raise NotRetryable
+    if not row.conversation.window_open(now):
+        raise errors.WindowClosed
+    again = statuses.change(
+        row.message,
+        Status.QUEUED,
+        when=Q(status=expected),
+        cause=cause,
+        now=now,
+        rank=0,
+        error_code=None,
+        provider_sid=None,
+    )
+    if not again:
+        raise NotRetryable
+    # A new id in the callback's address: late reports of the attempt before are not about this one.
+    _put(
+        row, state=DeliveryState.QUEUED, due_at=now, public_id=uuid.uuid4(), started_at=None, fell_back=False
+    )
+    message.refresh_from_db()
+    return message
+
+
+@atomically
+def discard(message: Message, *, cause: Cause, now: datetime) -> Message:
+    """Give a message up that failed, is unconfirmed or still waits. It stays in the thread, struck through."""
+    row = Delivery.objects.select_related("message").get(message=message)
+    given_up = (Status.FAILED, Status.UNKNOWN, Status.QUEUED)
+    settled = statuses.change(
+        row.message, Status.CANCELLED, when=Q(status__in=given_up), cause=cause, now=now, error_code=None
+    )
+    if not settled:
+        raise NotRetryable
+    _put(row, state=DeliveryState.CANCELLED, due_at=None)
+    message.refresh_from_db()
+    return message
+
+
+def _put(row: Delivery, **changes: object) -> None:
+    """A person's word on a row that no worker is calling Twilio for."""
+    moved = Delivery.objects.filter(pk=row.pk).exclude(state=DeliveryState.SENDING)
+    changed = moved.update(
+        lease_number=F("lease_number") + 1,
+        leased_until=None,
+        attempts=0,
+        unknown_since=None,
+        listings_without=0,
+        fenced=False,
+        cause="",
+        error_code=None,
+        **changes,
+    )
+    if not changed:
+        raise NotRetryable
+    transaction.on_commit(wakeup.ring)

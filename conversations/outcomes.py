@@ -1,0 +1,133 @@
+"""What the answer to a send does to its delivery. Every change holds only while the row is still ours."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from conversations import leases, settling, statuses
+from conversations.atomically import atomically
+from conversations.models import AddressKind, ContactAddress, Delivery, DeliveryState, Message, Sender, Status
+from conversations.statuses import QUIET
+from conversations.twilio import client
+from conversations.twilio import errors as codes
+
+logger = logging.getLogger(__name__)
+
+PAUSED = timedelta(seconds=30)
+CREDENTIALS_REFUSED = "credentials_refused"
+CAUSE = settling.CAUSE
+
+
+def settle(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
+    if outcome.kind == "accepted":
+        _accept(row, outcome, now)
+    elif outcome.kind == "unknown":
+        unknown(row, now, outcome.cause)
+    elif outcome.kind == "retry":
+        _again(row, now + leases.back_off(row.attempts, retry_after=outcome.retry_after), outcome)
+    elif outcome.kind == "alarm":
+        _alarm(row, outcome, now)
+    elif not _fall_back(row, outcome, now):
+        fail(row, now, code=outcome.code, cause=outcome.cause)
+
+
+def _accept(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
+    try:
+        ours = _bind(row, outcome)
+    except IntegrityError:
+        logger.error("delivery %s was given a SID that another message has", row.public_id)
+        leases.finish(row, state=DeliveryState.ACCEPTED, cause="sid_taken", error_code=None)
+        return
+    if ours:
+        statuses.observe(row.message, status=outcome.status, code=outcome.code, cause=CAUSE, now=now)
+        statuses.apply_parked(outcome.sid, now)
+
+
+@atomically
+def _bind(row: Delivery, outcome: client.Outcome) -> bool:
+    """False when the row is not ours any more: a report was faster, or we were taken for dead."""
+    rank, shown = statuses.LATTICE.get(outcome.status, (0, Status.SENDING))
+    known = rank if shown == Status.SENDING else 0
+    free = Message.objects.filter(pk=row.message_id, provider_sid=None)
+    if free.update(provider_sid=outcome.sid, rank=known) and leases.finish(
+        row, state=DeliveryState.ACCEPTED, cause="", error_code=None
+    ):
+        row.message.rank = known
+        return True
+    transaction.set_rollback(True)
+    return False
+
+
+@atomically
+def unknown(row: Delivery, now: datetime, cause: str) -> None:
+    statuses.change(row.message, Status.UNKNOWN, when=Q(status__in=QUIET), cause=CAUSE, now=now)
+    leases.finish_or_undo(
+        row,
+        state=DeliveryState.UNKNOWN,
+        unknown_since=now,
+        due_at=settling.first_look(now),
+        listings_without=0,
+        cause=cause,
+    )
+
+
+@atomically
+def fail(row: Delivery, now: datetime, *, code: int | None, cause: str) -> None:
+    statuses.change(
+        row.message, Status.FAILED, when=Q(status__in=QUIET), cause=CAUSE, now=now, error_code=code
+    )
+    leases.finish_or_undo(row, state=DeliveryState.FAILED, error_code=code, cause=cause)
+
+
+@atomically
+def _again(row: Delivery, at: datetime, outcome: client.Outcome, **changes: object) -> None:
+    """Nothing was sent: the row waits at the head of its line."""
+    Message.objects.filter(pk=row.message_id, status=Status.SENDING).update(status=Status.QUEUED)
+    leases.finish_or_undo(
+        row,
+        **{
+            "state": DeliveryState.QUEUED,
+            "due_at": at,
+            "attempts": F("attempts"),
+            "started_at": None,
+            "cause": outcome.cause,
+            "error_code": outcome.code,
+            **changes,
+        },
+    )
+
+
+def _alarm(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
+    """The configuration is wrong. Wrong credentials stop the sender; its lines wait for a supervisor."""
+    logger.error("sender %s cannot send: %s", row.sender.public_id, outcome.cause)
+    if outcome.cause == "redirect":
+        fail(row, now, code=None, cause=outcome.cause)
+    elif outcome.cause == "credentials":
+        Sender.objects.filter(pk=row.sender_id, paused="").update(paused=CREDENTIALS_REFUSED)
+        _again(row, now + PAUSED, outcome, attempts=0)
+    else:
+        _again(row, now + leases.back_off(row.attempts), outcome)
+
+
+def _fall_back(row: Delivery, outcome: client.Outcome, now: datetime) -> bool:
+    """Twilio does not know the user id, so surely sent nothing: try the same person's phone, once."""
+    if outcome.code not in codes.NO_SUCH_RECIPIENT or row.fell_back or client.is_phone(row.recipient):
+        return False
+    phone = (
+        ContactAddress.objects.filter(
+            sender=row.sender_id,
+            contact=row.conversation.contact_id,
+            kind=AddressKind.PHONE,
+            unreachable_at=None,
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if phone is None:
+        return False
+    _again(row, now, outcome, recipient=phone.value, fell_back=True)
+    return True
