@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from tests.conftest import ROOT, TWILIO_AUTH_TOKEN, TWILIO_SID
 
@@ -90,13 +92,23 @@ class TestAWrongValue:
             ("ALLOWED_HOSTS", {"ALLOWED_HOSTS": "*"}),
         ],
     )
-    def test_is_refused_by_its_name(self, tmp_path: Path, named: str, variables: dict[str, str]) -> None:
-        run = start(tmp_path, **({"SECRET_KEY": STRONG} | variables))
+    def test_is_refused_by_its_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, variables: dict[str, str]
+    ) -> None:
+        own = {"ENV_FILE": os.devnull, "DATA_DIR": str(tmp_path), "SECRET_KEY": STRONG}
+        monkeypatch.setattr(os, "environ", own | variables)
+        monkeypatch.setattr(sys, "argv", ["manage.py", "check"])
+
+        with pytest.raises(ImproperlyConfigured, match=rf"\b{named}\b"):
+            runpy.run_path(str(ROOT / "handoffflow" / "settings.py"))
+
+    def test_stops_the_command_with_its_name(self, tmp_path: Path) -> None:
+        run = start(tmp_path, SECRET_KEY=STRONG, TWILIO_SID=TWILIO_SID)
 
         assert run.returncode != 0
         last_line = run.stderr.strip().splitlines()[-1]
         assert last_line.startswith("django.core.exceptions.ImproperlyConfigured")
-        assert named in last_line
+        assert "TWILIO_AUTH_TOKEN" in last_line
 
     def test_is_not_printed(self, tmp_path: Path) -> None:
         run = start(tmp_path, SECRET_KEY=STRONG, TWILIO_SID=TWILIO_SID, TWILIO_AUTH_TOKEN="canary-4711 ")
