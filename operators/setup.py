@@ -7,7 +7,7 @@ from django.core import signing
 from django.db import transaction
 from django.urls import reverse
 
-from conversations.models import Organization
+from conversations.models import Organization, Queue
 from operators.models import Operator
 
 _SALT = "operators.setup.first"
@@ -37,7 +37,7 @@ def create_supervisor(*, username: str, name: str, password: str) -> Operator | 
     if Operator.objects.exists():
         return None
     first, _space, last = name.strip().partition(" ")
-    return Operator.objects.create_user(
+    supervisor = Operator.objects.create_user(
         username=username,
         password=password,
         first_name=first,
@@ -45,3 +45,5 @@ def create_supervisor(*, username: str, name: str, password: str) -> Operator | 
         organization=organization,
         is_staff=True,
     )
+    supervisor.queues.set(Queue.objects.for_organization(organization).filter(is_default=True))
+    return supervisor

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 
-from handoffflow import checks, health, server
+from handoffflow import checks, health, seeding, server
 
 
 class Command(BaseCommand):
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         roles = _roles(options["only"])
         self._refuse_unsafe()
         _refuse_unmigrated()
+        seeding.defaults()
         if not settings.DEBUG and "web" in roles:
             _collect_static()
         lock = _only_worker() if "worker" in roles else None
