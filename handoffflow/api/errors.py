@@ -139,7 +139,9 @@ def answer(_request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
         return respond("invalid", [_field(item) for item in error.errors])
     code = next((code for kinds, code in _KINDS if isinstance(error, kinds)), "internal")
     if CODES[code].status >= 500:
-        logger.error("The API could not answer: %s", code, exc_info=True)
+        logger.error(
+            "The API could not answer: %s", code, exc_info=error if isinstance(error, Exception) else None
+        )
     return respond(code)
 
 

@@ -17,6 +17,7 @@ from operators import desk
 
 router = Router(tags=["handoff"])
 
+_NO_BODY = schemas.Cancel()
 _CANCELLED = {Outcomes.CANCELLED, Outcomes.EXPIRED, Outcomes.OUT_OF_HOURS}
 
 
@@ -50,7 +51,7 @@ def assign_handoff(request: ApiRequest, conv_id: str, body: schemas.Assign) -> H
     response={200: schemas.Conversation},
     openapi_extra=openapi.codes("not_waiting"),
 )
-def cancel_handoff(request: ApiRequest, conv_id: str, body: schemas.Cancel) -> HttpResponse:
+def cancel_handoff(request: ApiRequest, conv_id: str, body: schemas.Cancel = _NO_BODY) -> HttpResponse:
     """Back to the bot before anybody came."""
     return once.perform(request, lambda: _cancel(request.auth, conv_id, body))
 
