@@ -1,0 +1,78 @@
+"""What the doors of the console share: who asks, in which language and zone, and for how much of a page."""
+
+from __future__ import annotations
+
+import functools
+import zoneinfo
+from collections.abc import Callable
+from contextlib import ExitStack
+from hashlib import blake2b
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.shortcuts import render
+from django.utils import timezone, translation
+
+from operators.models import Operator
+
+P = ParamSpec("P")
+
+
+class OperatorRequest(HttpRequest):
+    operator: Operator
+
+
+View = Callable[Concatenate[OperatorRequest, P], HttpResponse]
+
+
+def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Let operators in, with their language and time zone.
+
+    A page sends anybody else to the login. A fragment answers 401 with a bar instead: followed by the
+    browser, a redirect would put the login page inside the console.
+    """
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        user = request.user
+        if not isinstance(user, Operator):
+            if wants_fragment(request):
+                return render(request, "operator/_expired.html", status=401)
+            return redirect_to_login(request.get_full_path() if request.method == "GET" else "/operator/")
+        asking = cast(OperatorRequest, request)
+        asking.operator = user
+        with ExitStack() as around:
+            if user.language in dict(settings.LANGUAGES):
+                around.enter_context(translation.override(user.language))
+            around.enter_context(timezone.override(_zone(user)))
+            return view(asking, *args, **kwargs)
+
+    return guarded
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx (or our own polling, which sends its header) asks for a piece of the page it stands on."""
+    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def etag(*parts: Any) -> str:
+    """A weak validator of what a fragment would show; ``parts`` need a stable ``repr``."""
+    return f'W/"{blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'
+
+
+def unchanged(request: HttpRequest, tag: str) -> HttpResponse | None:
+    """304 when the asker shows this very state already."""
+    if request.headers.get("If-None-Match") != tag:
+        return None
+    answer = HttpResponseNotModified()
+    answer["ETag"] = tag
+    return answer
+
+
+def _zone(operator: Operator) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(operator.time_zone or settings.TIME_ZONE)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return zoneinfo.ZoneInfo(settings.TIME_ZONE)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, size: str = "", label: str = "") -> SafeString:
+    """A symbol of the sprite; with ``label`` it is a picture that says something, else decoration."""
+    if label:
+        return format_html(
+            '<svg class="i {}" role="img" aria-label="{}"><use href="{}#{}"/></svg>',
+            size,
+            label,
+            static("icons.svg"),
+            name,
+        )
+    return format_html(
+        '<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>', size, static("icons.svg"), name
+    )

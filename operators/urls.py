@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from operators.views import conversation, finalise, queue
+
+urlpatterns = [
+    path("", queue.page, name="operator-queue"),
+    path("list", queue.refresh, name="operator-list"),
+    path("next/", queue.take_next, name="operator-next"),
+    path("preferences", queue.prefer, name="operator-preferences"),
+    path("c/<uuid:public_id>/", conversation.page, name="operator-conversation"),
+    path("c/<uuid:public_id>/thread", conversation.thread, name="operator-thread"),
+    path("c/<uuid:public_id>/claim", conversation.claim, name="operator-claim"),
+    path("c/<uuid:public_id>/send", conversation.send, name="operator-send"),
+    path("c/<uuid:public_id>/seen", conversation.seen, name="operator-seen"),
+    path("c/<uuid:public_id>/release", finalise.release, name="operator-release"),
+    path("c/<uuid:public_id>/retry/<uuid:message_id>", conversation.retry, name="operator-retry"),
+    path("c/<uuid:public_id>/discard/<uuid:message_id>", conversation.discard, name="operator-discard"),
+]

@@ -1,0 +1,242 @@
+"""A thread as it is drawn: bubbles, day pills, event lines, the folded talk with the bot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from conversations.models import Author, Event, Kind, Message, Status
+from operators.views import cards, failures, wording
+from operators.views.cards import Card
+from operators.views.failures import Failure
+
+GROUP = timedelta(minutes=5)
+FOLD_FROM = 5
+FOLD_LEAVES = 2
+SIDES = {Author.CUSTOMER: "in", Author.BOT: "botm", Author.OPERATOR: "out", Author.SYSTEM: "out"}
+
+
+@dataclass(slots=True)
+class Bubble:
+    id: str
+    seq: int
+    side: str
+    text: str
+    time: str
+    stamp: str
+    who: str = ""
+    by: str = ""
+    by_icon: str = ""
+    gap: bool = False
+    big: bool = False
+    late: bool = False
+    forwarded: bool = False
+    struck: bool = False
+    tick: tuple[str, str, str] | None = None
+    quote: tuple[str, str] | None = None
+    cards: list[Card] = field(default_factory=list)
+    failure: Failure | None = None
+    kind: str = "bubble"
+    author: str = ""
+    day: str = ""
+    at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """A day pill, an event, or the divider above what is new."""
+
+    kind: str
+    text: str
+    icon: str = ""
+    seq: int = 0
+    handoff: str = ""
+    time: str = ""
+    stamp: str = ""
+
+
+@dataclass(slots=True)
+class Talk:
+    """The talk with the bot before a person was asked for, folded."""
+
+    id: str
+    label: str
+    items: list[Bubble | Line]
+    kind: str = "talk"
+
+
+Item = Bubble | Line | Talk
+
+
+def thread(
+    messages: Sequence[Message], lines: Sequence[Line], *, contact: str, now: datetime, new_after: int | None
+) -> list[Item]:
+    """Bubbles and event lines in order, with days, groups, the divider and the folds put in."""
+    bubbles: list[Bubble | Line] = [_bubble(message, contact, now) for message in messages]
+    story = sorted([*bubbles, *lines], key=lambda item: item.seq)
+    _group(story)
+    return _with_days(_fold(_with_divider(story, new_after)))
+
+
+def one(message: Message, *, contact: str, now: datetime) -> Bubble:
+    return _bubble(message, contact, now)
+
+
+def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
+    found = cards.of(message)
+    return Bubble(
+        id=str(message.public_id),
+        seq=message.seq,
+        side=SIDES[Author(message.author)],
+        text="" if found and message.kind in cards.SAID_BY_CARD else message.body,
+        time=wording.clock(message.occurred_at),
+        stamp=message.occurred_at.isoformat(),
+        who=_who(message, contact),
+        by=_by(message),
+        by_icon="bot" if message.author in {Author.BOT, Author.SYSTEM} else "",
+        big=message.kind == Kind.TEXT and _only_emoji(message.body),
+        late=message.late,
+        forwarded=bool(message.extras.get("forwarded")),
+        struck=message.status == Status.CANCELLED,
+        tick=_tick(message),
+        quote=_quote(message.reply_to, contact),
+        cards=found,
+        failure=failures.of(message),
+        author=f"{message.author}{message.operator_id or ''}",
+        day=wording.day(message.occurred_at, now),
+        at=message.occurred_at,
+    )
+
+
+def _by(message: Message) -> str:
+    if message.author == Author.BOT:
+        return _("Bot")
+    return _("Automatic message") if message.author == Author.SYSTEM else ""
+
+
+def _who(message: Message, contact: str) -> str:
+    """Who speaks, for those who hear the thread and do not see its colours."""
+    if message.author == Author.CUSTOMER:
+        return contact
+    return message.operator.shown_name if message.operator else _by(message)
+
+
+def _tick(message: Message) -> tuple[str, str, str] | None:
+    """Icon, what it says, class."""
+    return {
+        Status.QUEUED: ("clock", _("Sending"), ""),
+        Status.SENDING: ("clock", _("Sending"), ""),
+        Status.UNKNOWN: ("clock", _("Confirming"), ""),
+        Status.SENT: ("c1", _("Sent"), ""),
+        Status.DELIVERED: ("cc", _("Delivered"), ""),
+        Status.READ: ("cc", _("Read"), "rd"),
+        Status.FAILED: ("alert", _("Not sent"), ""),
+        Status.CANCELLED: ("x", _("Cancelled"), ""),
+    }.get(Status(message.status))
+
+
+def _quote(quoted: Message | None, contact: str) -> tuple[str, str] | None:
+    if quoted is None:
+        return None
+    who = contact if quoted.author == Author.CUSTOMER else _by(quoted) or _("The team")
+    return who, quoted.body[:160] or cards.label(quoted.kind)
+
+
+def _only_emoji(text: str) -> bool:
+    bare = text.strip()
+    return 0 < len(bare) <= 8 and all(ord(char) > 0x2190 and not char.isalnum() for char in bare)
+
+
+def _group(story: list[Bubble | Line]) -> None:
+    """Bubbles of one author within five minutes hang together; the name stands on the first."""
+    for before, after in pairwise(story):
+        if not isinstance(after, Bubble):
+            continue
+        apart = (
+            not isinstance(before, Bubble)
+            or before.author != after.author
+            or (before.at is not None and after.at is not None and after.at - before.at > GROUP)
+        )
+        after.gap = apart
+        if not apart and after.side != "in":
+            after.by = after.by_icon = ""
+
+
+def _with_divider(story: list[Bubble | Line], new_after: int | None) -> list[Bubble | Line]:
+    if new_after is None:
+        return story
+    new = [item for item in story if isinstance(item, Bubble) and item.side == "in" and item.seq > new_after]
+    if not new:
+        return story
+    label = ngettext("%(count)d new message", "%(count)d new messages", len(new)) % {"count": len(new)}
+    at = story.index(new[0])
+    return [*story[:at], Line("new", label, seq=new[0].seq), *story[at:]]
+
+
+def _fold(story: list[Bubble | Line]) -> list[Item]:
+    """What customer and bot said before a person was asked for shrinks to a line; its last words stay."""
+    folded: list[Item] = []
+    talk: list[Bubble | Line] = []
+    for item in story:
+        if isinstance(item, Bubble) and item.side != "out":
+            talk.append(item)
+            continue
+        if isinstance(item, Line) and item.handoff in {"requested", "claimed"}:
+            talk = _shrink(talk, folded)
+        folded += [*talk, item]
+        talk = []
+    return [*folded, *talk]
+
+
+def _shrink(talk: list[Bubble | Line], folded: list[Item]) -> list[Bubble | Line]:
+    """Move all but the last words of a long talk into a fold; what stays outside."""
+    inside = talk[:-FOLD_LEAVES]
+    said = [item for item in inside if isinstance(item, Bubble)]
+    if len(said) < FOLD_FROM or not any(bubble.side == "botm" for bubble in said):
+        return talk
+    label = ngettext("%(count)d message with the bot", "%(count)d messages with the bot", len(said))
+    folded += _days([Talk(f"talk-{said[0].seq}", label % {"count": len(said)}, inside)], said[0])
+    return talk[-FOLD_LEAVES:]
+
+
+def _days(items: list[Item], first: Bubble) -> list[Item]:
+    return [Line("day", first.day), *items]
+
+
+def _with_days(items: list[Item]) -> list[Item]:
+    shown: list[Item] = []
+    day = ""
+    for item in items:
+        if isinstance(item, Line) and item.kind == "day":
+            if item.text == day:
+                continue
+            day = item.text
+        elif isinstance(item, Bubble) and item.day != day:
+            day = item.day
+            _before_divider(shown, Line("day", day))
+        shown.append(item)
+    return shown
+
+
+def _before_divider(shown: list[Item], pill: Line) -> None:
+    last: Any = shown[-1] if shown else None
+    place = len(shown) - 1 if isinstance(last, Line) and last.kind == "new" else len(shown)
+    shown.insert(place, pill)
+
+
+def event_line(event: Event, *, text: str, icon: str = "") -> Line:
+    return Line(
+        "event",
+        text,
+        icon=icon,
+        seq=event.seq,
+        handoff=event.kind.removeprefix("handoff."),
+        time=wording.clock(event.created_at),
+        stamp=event.created_at.isoformat(),
+    )

@@ -1,0 +1,107 @@
+"""What is not plain text in a bubble: a labelled card that always says what came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from conversations.models import Kind, Message
+from operators.views.rows import KIND_ICONS, kind_label
+
+SAID_BY_CARD = {Kind.BUTTON, Kind.LIST}
+"""Kinds whose body is the card's own text."""
+_MAP = "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#map=17/{latitude}/{longitude}"
+
+
+@dataclass(slots=True)
+class Card:
+    icon: str
+    title: str
+    line: str = ""
+    link: str = ""
+    link_label: str = ""
+
+
+def label(kind: str) -> str:
+    return kind_label(kind)
+
+
+def of(message: Message) -> list[Card]:
+    """The cards of a bubble, the advertisement it came from first."""
+    found = [_referral(message.extras["referral"])] if message.extras.get("referral") else []
+    build = _KINDS.get(Kind(message.kind))
+    if build:
+        found.append(build(message))
+    return found + _media(message)
+
+
+def _media(message: Message) -> list[Card]:
+    files = message.attachments.all() if message.kind != Kind.TEXT else []
+    icon, title = KIND_ICONS.get(Kind(message.kind), "clip"), kind_label(message.kind)
+    return [Card(icon, title, attachment.content_type) for attachment in files] or _fallback(message)
+
+
+def _fallback(message: Message) -> list[Card]:
+    """Media whose file is unknown still says what it was."""
+    kind = Kind(message.kind)
+    if kind in _KINDS or kind == Kind.TEXT:
+        return []
+    return [Card(KIND_ICONS[kind], kind_label(kind))]
+
+
+def _location(message: Message) -> Card:
+    place = message.extras.get("location") or {}
+    latitude, longitude = place.get("latitude"), place.get("longitude")
+    said = [text for text in (place.get("label"), place.get("address")) if text]
+    known = latitude is not None and longitude is not None
+    return Card(
+        "pin",
+        str(said[0]) if said else _("Location"),
+        str(said[1]) if len(said) > 1 else (f"{latitude}, {longitude}" if known else ""),
+        _MAP.format(latitude=latitude, longitude=longitude) if known else "",
+        _("Open the map"),
+    )
+
+
+def _button(message: Message) -> Card:
+    return Card("tap", message.body or _text(message, "button", "text"), _("Button reply"))
+
+
+def _list(message: Message) -> Card:
+    chosen = message.body or _text(message, "list", "title")
+    return Card("list", chosen, _text(message, "list", "description") or _("List reply"))
+
+
+def _form(message: Message) -> Card:
+    answers: dict[str, Any] = message.extras.get("flow") or {}
+    said = " · ".join(f"{name}: {answer}" for name, answer in answers.items() if name != "flow_token")
+    return Card("form", _("Form reply"), said)
+
+
+def _unsupported(message: Message) -> Card:
+    return Card(
+        "help",
+        _("Message of a kind that cannot be shown here"),
+        str(message.extras.get("type", "")),
+    )
+
+
+def _referral(referral: dict[str, Any]) -> Card:
+    return Card(
+        "tag", _("Came from an advertisement"), referral.get("headline") or referral.get("body") or ""
+    )
+
+
+def _text(message: Message, group: str, name: str) -> str:
+    return str((message.extras.get(group) or {}).get(name, ""))
+
+
+_KINDS = {
+    Kind.LOCATION: _location,
+    Kind.BUTTON: _button,
+    Kind.LIST: _list,
+    Kind.FLOW: _form,
+    Kind.UNSUPPORTED: _unsupported,
+}

@@ -1,0 +1,138 @@
+"""One conversation: see it, take it, answer in it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from conversations import clock, delivery
+from conversations.contract import Cause
+from conversations.models import Message
+from operators import desk, forms, http
+from operators.http import OperatorRequest, operator_required
+from operators.views import pages, panes
+from operators.views.refusals import refusable
+
+
+@operator_required
+@require_GET
+def page(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    """``?before=`` is an older page of the thread, ``?seen=`` how far a browser without script has shown it."""
+    conversation = pages.find(request, public_id)
+    now = clock.now()
+    before = forms.number(request.GET.get("before"))
+    seen = forms.number(request.GET.get("seen"))
+    if seen:
+        desk.mark_seen(conversation, operator=request.operator, seq=min(seen, conversation.seq))
+    if http.wants_fragment(request):
+        if before:
+            items, older = panes.older_items(conversation, before, now)
+            return render(
+                request, "operator/_older.html", {"items": items, "older": older, "id": str(public_id)}
+            )
+        return pages.show(request, conversation)
+    context = pages.full_context(request, conversation, now)
+    if before:
+        items, older = panes.older_items(conversation, before, now)
+        context |= {"earlier": items, "earlier_older": older}
+    return render(request, "operator/console.html", context)
+
+
+@operator_required
+@require_GET
+def thread(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    """What brings the open conversation up to date; 304 while it is."""
+    conversation = pages.find(request, public_id)
+    now = clock.now()
+    told = request.GET
+    shown = told.get("after"), told.get("new"), told.get("dock")
+    tag = http.etag(panes.validator(conversation, request.operator, now), shown)
+    response = http.unchanged(request, tag)
+    if response is None:
+        context = pages.update_context(request, conversation, now)
+        response = render(request, "operator/_update.html", context)
+        response["X-Seq"] = str(context["pane"].seq)
+    response["ETag"] = tag
+    return response
+
+
+@operator_required
+@require_POST
+@refusable
+def claim(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    conversation = pages.find(request, public_id)
+    desk.claim(conversation, operator=request.operator, door="panel", now=clock.now())
+    return pages.show(request, conversation)
+
+
+@operator_required
+@require_POST
+@refusable
+def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    conversation = pages.find(request, public_id)
+    form = forms.ReplyForm.read(request.POST)
+    desk.reply(
+        conversation,
+        operator=request.operator,
+        door="panel",
+        body=form.body,
+        epoch=conversation.epoch if form.epoch is None else form.epoch,
+        client_key=form.client_key,
+        now=clock.now(),
+    )
+    return _answer(request, public_id)
+
+
+@operator_required
+@require_POST
+def seen(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    conversation = pages.find(request, public_id)
+    shown = min(forms.number(request.POST.get("seq")), conversation.seq)
+    desk.mark_seen(conversation, operator=request.operator, seq=shown)
+    return HttpResponse(status=204)
+
+
+@operator_required
+@require_POST
+@refusable
+def retry(request: OperatorRequest, public_id: UUID, message_id: UUID) -> HttpResponse:
+    delivery.retry(_mine(request, public_id, message_id), cause=_cause(request), now=clock.now())
+    return _answer(request, public_id)
+
+
+@operator_required
+@require_POST
+@refusable
+def discard(request: OperatorRequest, public_id: UUID, message_id: UUID) -> HttpResponse:
+    delivery.discard(_mine(request, public_id, message_id), cause=_cause(request), now=clock.now())
+    return _answer(request, public_id)
+
+
+def _mine(request: OperatorRequest, public_id: UUID, message_id: UUID) -> Message:
+    """A message of a conversation that this operator holds."""
+    conversation = pages.find(request, public_id)
+    if conversation.operator_id != request.operator.pk:
+        raise Http404
+    found = Message.objects.filter(conversation=conversation, public_id=message_id)
+    message = found.select_related("conversation", "delivery").first()
+    if message is None:
+        raise Http404
+    return message
+
+
+def _cause(request: OperatorRequest) -> Cause:
+    return desk.cause(request.operator, "panel")
+
+
+def _answer(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    """After something was said: the thread for htmx, the page for a plain form."""
+    conversation = pages.find(request, public_id)
+    if not http.wants_fragment(request):
+        return pages.show(request, conversation)
+    context = pages.update_context(request, conversation, clock.now())
+    response = render(request, "operator/_update.html", context)
+    response["X-Seq"] = str(context["pane"].seq)
+    return response

@@ -1,0 +1,99 @@
+"""What the pages and fragments of the console are made of, read once per request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from conversations import clock
+from conversations.models import Conversation
+from operators import forms, http
+from operators.http import OperatorRequest
+from operators.views import panes, rows, wording
+
+
+def find(request: OperatorRequest, public_id: UUID) -> Conversation:
+    """The conversation, if this operator may see it; anybody else's does not exist."""
+    visible = Conversation.objects.visible_to(request.operator).with_parties().select_related("offered_to")
+    conversation = visible.filter(public_id=public_id).first()
+    if conversation is None:
+        raise Http404
+    return conversation
+
+
+def home_context(request: OperatorRequest, now: datetime, opened: str = "") -> dict[str, Any]:
+    return {
+        "list": rows.listing(request.operator, now, opened=opened, show=request.GET.get("show", "")),
+        "operator": request.operator,
+        "operator_hue": wording.hue(request.operator),
+        "operator_initials": wording.initials(request.operator.shown_name),
+        "theme": theme(request),
+    }
+
+
+def full_context(request: OperatorRequest, conversation: Conversation, now: datetime) -> dict[str, Any]:
+    """The whole page with this conversation open. The divider stands where the holder stopped reading."""
+    context = home_context(request, now, str(conversation.public_id))
+    return context | {"pane": opening(request, conversation, now)}
+
+
+def opening(request: OperatorRequest, conversation: Conversation, now: datetime) -> panes.Pane:
+    mine = conversation.operator_id == request.operator.pk
+    new_after = conversation.seen_seq if mine and conversation.unread else None
+    return panes.pane(conversation, request.operator, now, after=None, new_after=new_after)
+
+
+def update_context(request: OperatorRequest, conversation: Conversation, now: datetime) -> dict[str, Any]:
+    """What brings an open conversation up to date: the asker says what it shows."""
+    told = request.POST if request.method == "POST" else request.GET
+    after, new = forms.number(told.get("after"), -1), forms.number(told.get("new"), -1)
+    pane = panes.pane(
+        conversation,
+        request.operator,
+        now,
+        after=after if after >= 0 else None,
+        new_after=new if new >= 0 else None,
+    )
+    return {"pane": pane, "dock_changed": told.get("dock") != pane.dock}
+
+
+def show(request: OperatorRequest, conversation: Conversation, *, status: int = 200) -> HttpResponse:
+    """The conversation as the answer to a plain form (303) or to htmx (the pane, and its address)."""
+    place = reverse("operator-conversation", args=[conversation.public_id])
+    if not http.wants_fragment(request):
+        return redirect(place, permanent=False) if status == 200 else _page(request, conversation, status)
+    now = clock.now()
+    current = find(request, conversation.public_id)
+    context = full_context(request, current, now)
+    response = render(request, "operator/_opened.html", context, status=status)
+    response["HX-Push-Url"] = place
+    return response
+
+
+def home(request: OperatorRequest, said: str) -> HttpResponse:
+    """Back to the list, saying what happened."""
+    place = reverse("operator-queue")
+    if not http.wants_fragment(request):
+        messages.info(request, said)
+        return redirect(place)
+    context = home_context(request, clock.now())
+    response = render(request, "operator/_closed.html", context | {"said": said})
+    response["HX-Push-Url"] = place
+    response["HX-Trigger"] = "console:closed"
+    return response
+
+
+def theme(request: OperatorRequest) -> str:
+    chosen = request.operator.preferences.get("theme")
+    return chosen if chosen in {"light", "dark"} else "auto"
+
+
+def _page(request: OperatorRequest, conversation: Conversation, status: int) -> HttpResponse:
+    context = full_context(request, conversation, clock.now())
+    return render(request, "operator/console.html", context, status=status)

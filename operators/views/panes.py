@@ -1,0 +1,287 @@
+"""The open conversation: its header, its thread, who may speak, and what is known about the person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from conversations.models import Conversation, Event, Handoff, Message, Mode, Outcomes, Reasons, Status
+from operators.models import Operator, Reason
+from operators.views import bubbles, rows, wording
+from operators.views.bubbles import Item, Line
+
+PAGE = 50
+LONGEST_THREAD = 200
+CLOSING = timedelta(hours=2)
+STORIES = 20
+SHOWN_EVENTS = ("handoff.requested", "handoff.claimed", "handoff.cancelled", "handoff.released")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    level: str
+    left: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pane:
+    """One conversation for one operator at one moment. ``dock`` says who may speak and what stands at the foot."""
+
+    id: str
+    name: str
+    first_name: str
+    initials: str
+    hue: str
+    address: str
+    epoch: int
+    seq: int
+    dock: str
+    mine: bool
+    window: Window | None
+    items: list[Item]
+    after: int
+    older: int
+    new_after: int | None
+    context: dict[str, Any] | None
+    side: dict[str, Any]
+    holder: dict[str, str] | None
+    last_wrote: str
+    client_key: str
+
+
+def dock_of(conversation: Conversation, operator: Operator, now: datetime) -> str:
+    if conversation.mode == Mode.BOT:
+        return "bot"
+    if conversation.mode == Mode.QUEUED:
+        taken = conversation.offered_to_id not in {None, operator.pk}
+        return "offered" if taken else "waiting"
+    if conversation.operator_id != operator.pk:
+        return "other"
+    if conversation.contact.opted_out_at:
+        return "stopped"
+    return "compose" if conversation.window_open(now) else "closed"
+
+
+def pane(
+    conversation: Conversation, operator: Operator, now: datetime, *, after: int | None, new_after: int | None
+) -> Pane:
+    """``after`` is the seq before the first bubble shown (None: the newest ones), ``new_after`` the divider's."""
+    handoffs = list(_handoffs(conversation))
+    messages, older = _messages(conversation, after)
+    first = after if after is not None else (messages[0].seq - 1 if messages else 0)
+    labels = outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
+    name = wording.contact_name(conversation)
+    lines = _lines(conversation, operator, handoffs, labels, first if older else 0)
+    return Pane(
+        id=str(conversation.public_id),
+        name=name,
+        first_name=wording.first_name(name),
+        initials=wording.initials(name),
+        hue=wording.hue(conversation.contact),
+        address=wording.address(conversation.reply_address),
+        epoch=conversation.epoch,
+        seq=conversation.seq,
+        dock=dock_of(conversation, operator, now),
+        mine=conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk,
+        window=window(conversation, now),
+        items=bubbles.thread(messages, lines, contact=name, now=now, new_after=new_after),
+        after=first,
+        older=messages[0].seq if older and messages else 0,
+        new_after=new_after,
+        context=_context(conversation, handoffs, operator),
+        side=_side(conversation, handoffs, labels, now),
+        holder=_holder(conversation, handoffs, now),
+        last_wrote=wording.when(conversation.last_inbound_at, now) if conversation.last_inbound_at else "",
+        client_key=str(uuid4()),
+    )
+
+
+def older_items(conversation: Conversation, before: int, now: datetime) -> tuple[list[Item], int]:
+    """The page before ``before``, and where the next one ends (0: there is none)."""
+    found = list(_thread(conversation).filter(seq__lt=before).newest_first()[: PAGE + 1])
+    more = len(found) > PAGE
+    messages = found[:PAGE][::-1]
+    items = bubbles.thread(messages, [], contact=wording.contact_name(conversation), now=now, new_after=None)
+    return items, messages[0].seq if more else 0
+
+
+def validator(conversation: Conversation, operator: Operator, now: datetime) -> tuple[Any, ...]:
+    """What the thread's fragment depends on. Every event takes a seq; a status on its way up may not."""
+    unsettled = Message.objects.filter(
+        conversation=conversation, status__in=[Status.QUEUED, Status.SENDING, Status.UNKNOWN]
+    ).values_list("seq", "status")
+    limits = window(conversation, now)
+    return (
+        conversation.seq,
+        conversation.epoch,
+        conversation.unread,
+        dock_of(conversation, operator, now),
+        limits.level if limits else "",
+        wording.day(now, now),
+        get_language(),
+        sorted(unsettled)[-PAGE:],
+    )
+
+
+def window(conversation: Conversation, now: datetime) -> Window | None:
+    """The 24 hours in which WhatsApp takes free text, for whoever answers or may."""
+    until = conversation.window_expires_at
+    if conversation.mode == Mode.BOT or until is None:
+        return None
+    if until <= now:
+        return Window(level="bad", left="", until=until.isoformat())
+    level = "warn" if until - now < CLOSING else "ok"
+    return Window(level=level, left=wording.left(until - now), until=until.isoformat())
+
+
+def outcome_labels(operator: Operator) -> dict[str, str]:
+    language = get_language() or "en"
+    reasons = Reason.objects.filter(organization_id=operator.organization_id)
+    own = {reason.code: reason.label(language) for reason in reasons}
+    return {code: str(label) for code, label in Outcomes.choices} | own
+
+
+def _thread(conversation: Conversation) -> Any:
+    related = Message.objects.select_related("reply_to", "delivery", "operator")
+    return related.prefetch_related("attachments").filter(conversation=conversation)
+
+
+def _messages(conversation: Conversation, after: int | None) -> tuple[list[Message], bool]:
+    """The bubbles to show, oldest first, and whether there are older ones."""
+    if after is None:
+        found = list(_thread(conversation).newest_first()[: PAGE + 1])
+        return found[:PAGE][::-1], len(found) > PAGE
+    newest = _thread(conversation).filter(seq__gt=after).newest_first()[:LONGEST_THREAD]
+    return list(newest)[::-1], after > 0
+
+
+def _handoffs(conversation: Conversation) -> Any:
+    return (
+        Handoff.objects.filter(conversation=conversation)
+        .select_related("operator")
+        .order_by("-number")[:STORIES]
+    )
+
+
+def _lines(
+    conversation: Conversation,
+    operator: Operator,
+    handoffs: list[Handoff],
+    labels: dict[str, str],
+    first: int,
+) -> list[Line]:
+    by_number = {handoff.number: handoff for handoff in handoffs}
+    events = Event.objects.filter(conversation=conversation, kind__in=SHOWN_EVENTS, seq__gt=first)
+    found = list(events.order_by("-seq")[:LONGEST_THREAD])
+    return [_line(event, by_number.get(event.data.get("handoff")), operator, labels) for event in found]
+
+
+def _line(event: Event, handoff: Handoff | None, operator: Operator, labels: dict[str, str]) -> Line:
+    by_me = event.actor_id == str(operator.public_id)
+    holder = handoff.operator if handoff else None
+    name = holder.shown_name if holder else _("The team")
+    match event.kind.removeprefix("handoff."):
+        case "requested":
+            return bubbles.event_line(
+                event, text=rows.reason_label(event.data.get("reason", "")), icon="hand"
+            )
+        case "claimed" if by_me:
+            return bubbles.event_line(event, text=_("You took this chat"))
+        case "claimed":
+            return bubbles.event_line(event, text=_("%(name)s took this chat") % {"name": name})
+        case "released" if by_me:
+            said = _("You finished this chat: %(outcome)s")
+        case "released":
+            said = _("%(name)s finished this chat: %(outcome)s")
+        case _:
+            said = "%(outcome)s"
+    code = event.data.get("outcome", "")
+    return bubbles.event_line(
+        event, text=said % {"name": name, "outcome": labels.get(code, code)}, icon="bot"
+    )
+
+
+def _context(
+    conversation: Conversation, handoffs: list[Handoff], operator: Operator
+) -> dict[str, Any] | None:
+    """What the bot hands over, at the top of the thread while the episode is open."""
+    handoff = next((handoff for handoff in handoffs if handoff.open_for_id), None)
+    if handoff is None or (handoff.reason == Reasons.TAKEOVER and not handoff.summary):
+        return None
+    return {
+        "handoff": handoff,
+        "time": wording.clock(handoff.handoff_at or handoff.requested_at),
+        "mine": conversation.operator_id == operator.pk,
+        "reason": rows.reason_label(handoff.reason),
+        "summary": handoff.summary or rows.reason_label(handoff.reason),
+        "slots": _pairs(handoff.slots),
+    }
+
+
+def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name.replace("_", " ").capitalize(), str(value)) for name, value in values.items() if value != ""
+    ]
+
+
+def _holder(conversation: Conversation, handoffs: list[Handoff], now: datetime) -> dict[str, str] | None:
+    """Who else has it, and since when."""
+    holder = conversation.operator or conversation.offered_to
+    if holder is None:
+        return None
+    handoff = next((handoff for handoff in handoffs if handoff.open_for_id), None)
+    since = handoff.handoff_at if handoff else None
+    return {
+        "name": holder.shown_name,
+        "first_name": wording.first_name(holder.shown_name),
+        "initials": wording.initials(holder.shown_name),
+        "hue": wording.hue(holder),
+        "took": wording.took(now - since) if since else "",
+    }
+
+
+def _side(
+    conversation: Conversation, handoffs: list[Handoff], labels: dict[str, str], now: datetime
+) -> dict[str, Any]:
+    current = next((handoff for handoff in handoffs if handoff.open_for_id), None)
+    known = _pairs({**conversation.contact.attributes, **(current.slots if current else {})})
+    if current and current.intent:
+        known.insert(0, (_("Subject"), current.intent))
+    return {
+        "since": conversation.created_at.year,
+        "stopped": conversation.contact.opted_out_at is not None,
+        "known": known,
+        "times": _times(current, now) if current else [],
+        "history": [_episode(handoff, labels) for handoff in handoffs if handoff.released_at],
+    }
+
+
+def _times(handoff: Handoff, now: datetime) -> list[tuple[str, str]]:
+    taken, replied = handoff.handoff_at, handoff.first_reply_at
+    times = [(_("Waited"), wording.took((taken or now) - handoff.requested_at))]
+    if taken and replied:
+        times.append((_("1st reply"), wording.took(replied - taken)))
+    if taken:
+        times.append((_("Taken at"), wording.clock(taken)))
+    return times
+
+
+def _episode(handoff: Handoff, labels: dict[str, str]) -> dict[str, str]:
+    ended = handoff.released_at or handoff.requested_at
+    outcome = labels.get(handoff.outcome, handoff.outcome)
+    took = wording.took(ended - handoff.handoff_at) if handoff.handoff_at else ""
+    name = wording.first_name(handoff.operator.shown_name) if handoff.operator else ""
+    line = _("%(outcome)s by %(name)s in %(time)s") % {"outcome": outcome, "name": name, "time": took}
+    return {
+        "title": handoff.intent or rows.reason_label(handoff.reason),
+        "date": wording.short_date(ended.date()),
+        "stamp": ended.isoformat(),
+        "line": line if name and took else outcome,
+        "summary": handoff.context_out.get("summary", ""),
+    }

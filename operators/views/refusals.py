@@ -1,0 +1,80 @@
+"""The one place where the console says no: a sentence, the right status, and nothing typed is lost."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from conversations import clock, errors
+from operators import http
+from operators.http import OperatorRequest, P
+from operators.views import pages, wording
+
+
+def refusable(
+    view: Callable[Concatenate[OperatorRequest, UUID, P], HttpResponse],
+) -> Callable[Concatenate[OperatorRequest, UUID, P], HttpResponse]:
+    """Answer what the engine refuses about one conversation with that conversation as it is now."""
+
+    @functools.wraps(view)
+    def guarded(
+        request: OperatorRequest, public_id: UUID, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponse:
+        try:
+            return view(request, public_id, *args, **kwargs)
+        except errors.HandoffError as error:
+            return _refuse(request, public_id, error)
+
+    return guarded
+
+
+def _refuse(request: OperatorRequest, public_id: UUID, error: errors.HandoffError) -> HttpResponse:
+    """htmx gets the parts that changed and the reason; a plain form its whole page, with the text still in it."""
+    now = clock.now()
+    conversation = pages.find(request, public_id)
+    text = sentence(error)
+    if http.wants_fragment(request):
+        context = pages.update_context(request, conversation, now)
+        kept = {"reason": text, "draft": request.POST.get("body", "")}
+        response = render(request, "operator/_refused.html", context | kept, status=error.status)
+        response["HX-Trigger"] = "console:refused"
+        return response
+    context = pages.full_context(request, conversation, now)
+    kept = {"reason": text, "draft": request.POST.get("body", "")}
+    same_key = request.POST.get("client_key") if not isinstance(error, errors.KeyReused) else None
+    kept["client_key"] = same_key or context["pane"].client_key
+    return render(request, "operator/console.html", context | kept, status=error.status)
+
+
+def sentence(error: errors.HandoffError) -> str:
+    """Names the cause and the way out."""
+    holder = error.extras.get("operator")
+    if isinstance(error, errors.AlreadyClaimed | errors.NotYours) and holder:
+        return _("%(name)s is already on it") % {"name": wording.first_name(holder.shown_name)} + "."
+    if isinstance(error, errors.AtCapacity):
+        return _("You already have %(limit)s chats. Finish one before taking the next.") % error.extras
+    if isinstance(error, errors.MessageTooLong):
+        return _("The message is too long: up to %(limit)s characters.") % error.extras
+    return _sentences().get(error.code) or _("That was not possible. Reload the page and try again.")
+
+
+def _sentences() -> dict[str, str]:
+    return {
+        "agent_unavailable": _("Your access cannot take chats now. Ask your supervisor."),
+        "stale_epoch": _("This chat has just changed hands. See how it is now before you go on."),
+        "not_human": _("Nobody is serving this chat now. Take it to reply."),
+        "not_waiting": _("This chat is no longer waiting."),
+        "with_bot": _("The bot has this chat. Take over to reply."),
+        "window_closed": _("The 24-hour window has closed") + ".",
+        "opted_out": _("The customer asked not to receive messages."),
+        "empty_message": _("Write something to send."),
+        "idempotency_mismatch": _("That message had already been sent with another text. Send it again."),
+        "outcome_required": _("Choose how it ended."),
+        "unread_message": _("A new message came in before you finished."),
+    }

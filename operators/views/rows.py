@@ -1,0 +1,209 @@
+"""The list beside the conversations: one list, no tabs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q
+from django.utils.translation import gettext as _
+
+from conversations.models import Conversation, Kind, Mode, Reasons
+from conversations.models.conversation import ConversationQuerySet
+from operators.models import Operator
+from operators.views import wording
+
+MOST = 50
+LATE = timedelta(minutes=3)
+VERY_LATE = timedelta(minutes=5)
+FOLDS = ("team", "bot")
+KIND_ICONS = {
+    Kind.IMAGE: "img",
+    Kind.STICKER: "smile",
+    Kind.AUDIO: "mic",
+    Kind.VIDEO: "video",
+    Kind.DOCUMENT: "clip",
+    Kind.LOCATION: "pin",
+    Kind.CONTACT: "user",
+    Kind.BUTTON: "tap",
+    Kind.LIST: "list",
+    Kind.FLOW: "form",
+    Kind.UNSUPPORTED: "help",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """``repr`` is what the fragment's validator is made of: what runs by itself in the browser stays out."""
+
+    id: str
+    name: str
+    initials: str
+    hue: str
+    preview: str
+    preview_icon: str
+    time: str
+    stamp: str
+    unread: int
+    closed: bool
+    current: bool
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(Row):
+    since: str
+    reason: str
+    reason_icon: str
+    waited: str = field(repr=False)
+    level: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    waiting: list[Waiting]
+    mine: list[Row]
+    folded: list[Row]
+    show: str
+    waiting_count: int
+    mine_count: int
+    team_count: int
+    bot_count: int
+    unread_count: int
+    capacity: int
+    open: str
+
+    @property
+    def bot_shown(self) -> str:
+        return f"{MOST}+" if self.bot_count > MOST else str(self.bot_count)
+
+    @property
+    def more_waiting(self) -> int:
+        return self.waiting_count - len(self.waiting)
+
+    @property
+    def calls(self) -> int:
+        """The number in the title: who waits, and who of mine wrote."""
+        return self.waiting_count + self.unread_count
+
+
+def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = "") -> Listing:
+    """Everything the list shows to this operator, in three statements (four with a fold open)."""
+    visible = Conversation.objects.visible_to(operator)
+    show = show if show in FOLDS else ""
+    waiting, mine = _mine_to_act_on(visible, operator)
+    return Listing(
+        waiting=[_waiting(conversation, now, opened) for conversation in waiting],
+        mine=[_row(conversation, now, opened) for conversation in mine],
+        folded=[_row(conversation, now, opened) for conversation in _folded(visible, operator, show)],
+        show=show,
+        capacity=operator.capacity,
+        open=opened,
+        bot_count=visible.filter(mode=Mode.BOT)[: MOST + 1].count(),
+        **_counts(visible, operator),
+    )
+
+
+def _mine_to_act_on(
+    visible: ConversationQuerySet, operator: Operator
+) -> tuple[list[Conversation], list[Conversation]]:
+    """Who waits, in turn, and who is with this operator, latest first: one statement ("human" sorts first)."""
+    mine_or_waiting = visible.filter(Q(mode=Mode.QUEUED) | Q(mode=Mode.HUMAN, operator=operator))
+    in_turn = mine_or_waiting.order_by("mode", "-priority", "waiting_since", "pk")
+    found = _with_names(in_turn).select_related("open_handoff")[: 2 * MOST]
+    mine = [conversation for conversation in found if conversation.mode == Mode.HUMAN]
+    mine.sort(key=lambda held: (held.last_message_at or held.created_at, held.pk), reverse=True)
+    return [conversation for conversation in found if conversation.mode == Mode.QUEUED][:MOST], mine
+
+
+def _folded(visible: ConversationQuerySet, operator: Operator, show: str) -> list[Conversation]:
+    if not show:
+        return []
+    wanted = visible.human().exclude(operator=operator) if show == "team" else visible.filter(mode=Mode.BOT)
+    return list(_with_names(wanted).order_by("-last_message_at", "-pk")[:MOST])
+
+
+def _counts(visible: ConversationQuerySet, operator: Operator) -> dict[str, Any]:
+    mine = Q(mode=Mode.HUMAN, operator=operator)
+    return visible.filter(mode__in=[Mode.QUEUED, Mode.HUMAN]).aggregate(
+        waiting_count=Count("pk", filter=Q(mode=Mode.QUEUED)),
+        mine_count=Count("pk", filter=mine),
+        team_count=Count("pk", filter=Q(mode=Mode.HUMAN) & ~Q(operator=operator)),
+        unread_count=Count("pk", filter=mine & Q(unread__gt=0)),
+    )
+
+
+def _with_names(conversations: ConversationQuerySet) -> ConversationQuerySet:
+    return conversations.select_related("contact", "operator")
+
+
+def _row(conversation: Conversation, now: datetime, opened: str) -> Row:
+    return Row(**_values(conversation, now, opened))
+
+
+def _waiting(conversation: Conversation, now: datetime, opened: str) -> Waiting:
+    since = conversation.waiting_since or now
+    handoff = conversation.handoff
+    reason = handoff.reason if handoff else Reasons.CUSTOMER_ASKED
+    return Waiting(
+        **_values(conversation, now, opened),
+        since=since.isoformat(),
+        waited=wording.timer(now - since),
+        level=level(now - since),
+        reason=reason_label(reason),
+        reason_icon="hand" if reason == Reasons.CUSTOMER_ASKED else "bot",
+    )
+
+
+def level(waited: timedelta) -> str:
+    if waited >= VERY_LATE:
+        return "bad"
+    return "warn" if waited >= LATE else ""
+
+
+def reason_label(code: str) -> str:
+    """The product's own words, else a bot's own code made readable."""
+    known = dict(Reasons.choices)
+    return str(known.get(code) or code.replace("_", " ").capitalize())
+
+
+def _values(conversation: Conversation, now: datetime, opened: str) -> dict[str, Any]:
+    name = wording.contact_name(conversation)
+    public_id = str(conversation.public_id)
+    at = conversation.last_message_at
+    holder = conversation.operator
+    return {
+        "id": public_id,
+        "name": name,
+        "initials": wording.initials(name),
+        "hue": wording.hue(conversation.contact),
+        "preview": conversation.last_preview or kind_label(conversation.last_kind),
+        "preview_icon": _preview_icon(conversation),
+        "time": wording.recent(at, now),
+        "stamp": at.isoformat() if at else "",
+        "unread": conversation.unread,
+        "closed": conversation.mode == Mode.HUMAN and not conversation.window_open(now),
+        "current": public_id == opened,
+        "holder": holder.shown_name if holder else "",
+    }
+
+
+def _preview_icon(conversation: Conversation) -> str:
+    return KIND_ICONS.get(Kind(conversation.last_kind), "") if conversation.last_kind in Kind.values else ""
+
+
+def kind_label(kind: str) -> str:
+    return {
+        Kind.IMAGE: _("Photo"),
+        Kind.STICKER: _("Sticker"),
+        Kind.AUDIO: _("Audio"),
+        Kind.VIDEO: _("Video"),
+        Kind.DOCUMENT: _("Document"),
+        Kind.LOCATION: _("Location"),
+        Kind.CONTACT: _("Contact card"),
+        Kind.BUTTON: _("Button reply"),
+        Kind.LIST: _("List reply"),
+        Kind.FLOW: _("Form reply"),
+        Kind.UNSUPPORTED: _("Message of a kind that cannot be shown here"),
+    }.get(Kind(kind) if kind in Kind.values else Kind.TEXT, "")
