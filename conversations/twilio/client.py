@@ -118,7 +118,8 @@ async def listing(
         found = [_listed(row) for row in rows if str(row.direction).startswith("outbound")]
     except Exception as error:
         raise ListingFailed from error
-    return sorted((row for row in found if row.created_at >= since), key=lambda row: row.created_at)
+    # Twilio lists the newest first and dates to the second: turned round, a stable sort keeps their order.
+    return sorted((row for row in reversed(found) if row.created_at >= since), key=lambda row: row.created_at)
 
 
 async def close() -> None:
