@@ -40,14 +40,14 @@ KINDS: dict[str, str] = {
     "w": "queria qria kria queriamos tentando wanted trying intentando tratando",
     "n": "preciso precisamos necessito need gotta necesito necesitamos ocupo",
     "K": "posso pode podem poderia poderiam podemos consigo consegue conseguem puedo puede pueden "
-    "puedes podria podrian podrias can could may would will",
+    "puedes podria podrian podrias can could may would will possa possam pueda puedan",
     # Passing on, as an order and as an infinitive; getting hold of; helping; the passive of these.
     "T": "transfere transfira trasfere tranfere transferem transfiram transfiere transfiera "
     "transfiereme transfierame transfieranme passa passe pasa pase pasame paseme pasenme chama chame "
     "chamem encaminha encaminhe direciona direcione conecta conecte conectame conecteme comunica "
     "comunique comunicame comuniqueme deriva derivame deriveme llama llame llamen ponme pongame coloca "
     "coloque bota bote pasen comuniquen transfieran conecten passem encaminhem conectem coloquem",
-    "t": "transferir passar chamar encaminhar direcionar conectar pedir solicitar transferirme pasar "
+    "t": "transferir colocar passar chamar encaminhar direcionar conectar pedir solicitar transferirme pasar "
     "pasarme llamar derivar derivarme transfer connect forward escalate redirect switch route put pass "
     "request",
     "m": "get give bring fetch send manda mande mandar dame deme traz traga mandame",

@@ -90,12 +90,12 @@ _JUDGED = re.compile(r"[DA]*I")
 # People as the object of a verb: with its link words, which never include "of" or "about".
 _SOMEBODY = "[XDAu]*[PpgSs]"
 _MAY = "[WwnK][YyjcAXFdQ]*"
-_NOUN_ALONE = re.compile(r"[DA]*(?:[PpS]|[sg]P|P[sS])(?:[XFDAb]*[PpS])*A*$")
+_NOUN_ALONE = re.compile(r"X?[DA]*(?:[PpS]|[sg]P|P[sS])(?:[XFDAb]*[PpS])*A*$")
 _NO_ROBOT = re.compile(r"N[cA]*[Wwn][AXF]*V[XDA]*R")  # não quero falar com robô
 _REQUESTS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"{_MAY}B?V[cF]?{_SOMEBODY}",  # quero falar com alguém, can I talk to a person
+        rf"{_MAY}(?:B|tc?X)?V[cF]?{_SOMEBODY}",  # quero falar com alguém, can I talk to a person
         rf"(?:^|(?<=A))[YAFD]*V{_SOMEBODY}",  # falar com atendente
         rf"[WwnK][^N]*&[YAcD]*V{_SOMEBODY}",  # quero sair do robô e falar com uma pessoa
         r"[Wwn][AFDYcu]*(?:[Pp]|[sg]P|[Ss](?:$|P))",  # preciso de um atendente
