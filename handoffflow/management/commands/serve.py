@@ -48,11 +48,13 @@ class Command(BaseCommand):
         os._exit(0 if started else 1)
 
     def _refuse_unsafe(self) -> None:
-        if settings.DEBUG:
-            return
-        errors = [found for found in checks.production(None) if isinstance(found, Error)]
-        if errors:
-            raise CommandError("\n".join(f"{found.msg} {found.hint or ''}".strip() for found in errors))
+        found = checks.collation(None, databases=["default"])
+        if not settings.DEBUG:
+            found += checks.production(None)
+        if errors := [one for one in found if isinstance(one, Error)]:
+            raise CommandError("\n".join(f"{one.msg} {one.hint or ''}".strip() for one in errors))
+        for warning in found:
+            self.stderr.write(self.style.WARNING(str(warning.msg)))
 
     def _announce(self, roles: frozenset[str], listener: socket.socket | None) -> None:
         if listener is None:
