@@ -38,7 +38,8 @@ class Api:
         **headers: str,
     ) -> Any:
         headers |= {"Idempotency-Key": key} if key is not None else {}
-        return self.client.post(ROOT + path, data, content_type=kind, headers={**self.headers, **headers})
+        everything = {**self.headers, **headers}
+        return self.client.generic("POST", ROOT + path, data, content_type=kind, headers=everything)
 
 
 def make_key(

@@ -1,0 +1,250 @@
+"""Who is let in: keys, sessions, and nobody else."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from conversations import clock
+from handoffflow.models import ApiKey
+from tests.api.calls import Api, code, make_key
+from tests.builders import fresh, make_held, make_operator, make_sender, make_stranger, make_waiting
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "A" * 43
+
+
+class TestToken:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer hf_",
+            "Bearer hf__",
+            "Bearer 1-",
+            "Bearer \x00",
+            "Bearer é",
+            "Basic YTpi",
+            f"Bearer hf_{'0' * 12}_{SECRET}",
+            f"hf_{'0' * 12}_{SECRET}",
+            "Bearer " + "x" * 10_000,
+            f"Bearer hf_{'0' * 12}_{SECRET}, Bearer x",
+            "Bearer hf_' OR 1=1--_x",
+            "Bearer  ",
+        ],
+    )
+    def test_that_is_odd_is_unauthenticated(self, header: str) -> None:
+        response = Client().get("/api/v1/conversations", headers={"Authorization": header})
+
+        assert (response.status_code, code(response)) == (401, "unauthenticated")
+        assert response["WWW-Authenticate"].startswith("Bearer")
+
+    def test_opens_nothing_by_its_prefix(self) -> None:
+        key, token = make_key("read")
+
+        for part in (key.prefix, f"{key.prefix}_", token[:-1], token + "A", token.swapcase(), f"{token}\x00"):
+            assert Api(part).get("/conversations").status_code == 401
+
+    def test_is_kept_as_a_hash(self) -> None:
+        key, token = make_key("read")
+
+        secret = token.removeprefix(f"{key.prefix}_")
+        assert len(secret) >= 22  # 128 bits and more
+        assert key.secret_hash == hashlib.sha256(secret.encode()).hexdigest()
+        assert secret not in str(ApiKey.objects.filter(pk=key.pk).values())
+        assert str(key) == str(key.public_id)
+
+    def test_ends_when_it_is_revoked_or_expires(self) -> None:
+        now = clock.now()
+        revoked, first = make_key("read")
+        _expired, second = make_key("read", expires_at=now - timedelta(seconds=1))
+        _running, third = make_key("read", expires_at=now + timedelta(hours=1))
+        ApiKey.objects.filter(pk=revoked.pk).update(revoked_at=now)
+
+        statuses = [Api(token).get("/conversations").status_code for token in (first, second, third)]
+
+        assert statuses == [401, 401, 200]
+
+    def test_ends_with_whoever_made_it(self) -> None:
+        caio = make_operator("caio", staff=True)
+        _key, token = make_key("read", created_by=caio)
+
+        before = Api(token).get("/conversations").status_code
+        type(caio).objects.filter(pk=caio.pk).update(is_active=False)
+
+        assert (before, Api(token).get("/conversations").status_code) == (200, 401)
+
+    def test_notes_its_use_once_a_minute(self) -> None:
+        key, token = make_key("read")
+        Api(token).get("/conversations")
+        first = ApiKey.objects.get(pk=key.pk).last_used_at
+        Api(token).get("/conversations")
+        second = ApiKey.objects.get(pk=key.pk).last_used_at
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=clock.now() - timedelta(seconds=61))
+        Api(token).get("/conversations")
+
+        assert first is not None
+        assert second == first
+        assert (ApiKey.objects.get(pk=key.pk).last_used_at or first) > first
+
+    @pytest.mark.parametrize("scopes", [[], ["all"], ["bot"], ["bot", "desk"], ["bot", "admin"]])
+    def test_has_scopes_that_make_sense(self, scopes: list[str]) -> None:
+        with_sender = {"sender": make_sender()} if len(scopes) > 1 else {}
+
+        with pytest.raises(ValueError, match=r".+"):
+            make_key(*scopes, **with_sender)
+
+
+class TestSession:
+    def client(self, operator: Any, *, enforce_csrf: bool = False) -> Client:
+        client = Client(enforce_csrf_checks=enforce_csrf)
+        client.force_login(operator)
+        return client
+
+    def test_reads_without_a_token(self) -> None:
+        ana = make_operator("ana")
+        conversation = make_held(ana)
+
+        response = Api(client=self.client(ana, enforce_csrf=True)).get("/conversations")
+
+        assert [item["id"] for item in response.json()["items"]] == [str(conversation.public_id)]
+
+    def test_writes_with_its_csrf_token_only(self, settings: Any) -> None:
+        ana, conversation = make_operator("ana"), make_waiting()
+        api = Api(client=self.client(ana, enforce_csrf=True))
+        path = f"/conversations/{conversation.public_id}/handoff/assign"
+        body = {"agent_id": str(ana.public_id)}
+
+        refused = api.post(path, body)
+        api.client.cookies[settings.CSRF_COOKIE_NAME] = "x" * 32
+        taken = api.post(path, body, **{"X-CSRFToken": "x" * 32, "Origin": settings.APP_URL})
+
+        assert (refused.status_code, code(refused)) == (403, "csrf")
+        assert fresh(conversation).operator == ana
+        assert taken.status_code == 200
+
+    def test_is_ignored_beside_a_key(self) -> None:
+        api = Api("hf_nonsense", client=self.client(make_operator("ana")))
+
+        assert api.get("/conversations").status_code == 401
+
+    def test_speaks_for_nobody_else(self) -> None:
+        ana, bia = make_operator("ana"), make_operator("bia")
+        api, held, waiting = (
+            Api(client=self.client(ana)),
+            make_held(bia),
+            make_waiting(address="whatsapp:+5511900000009"),
+        )
+
+        assign = api.post(
+            f"/conversations/{waiting.public_id}/handoff/assign", {"agent_id": str(bia.public_id)}
+        )
+        say = api.post(
+            f"/conversations/{held.public_id}/messages",
+            {"message_owner": "agent", "agent_id": str(bia.public_id), "body": "oi"},
+        )
+        release = api.post(
+            f"/conversations/{held.public_id}/handoff/release", {"outcome": "solved", "last_seen_seq": 999}
+        )
+
+        assert [code(assign), code(say), code(release)] == ["scope", "scope", "not_yours"]
+
+    def test_serves_as_itself(self) -> None:
+        ana, conversation = make_operator("ana"), make_waiting()
+        api, path = Api(client=self.client(ana)), f"/conversations/{conversation.public_id}"
+
+        api.post(f"{path}/handoff/assign", {"agent_id": str(ana.public_id)})
+        said = api.post(f"{path}/messages", {"message_owner": "agent", "body": "Oi!"})
+        released = api.post(f"{path}/handoff/release", {"outcome": "solved", "last_seen_seq": 999})
+
+        assert said.json()["message"]["agent_id"] == str(ana.public_id)
+        assert released.json()["status"] == "PROGRESS"
+
+    def test_of_a_supervisor_assigns_and_releases_for_the_team(self) -> None:
+        bia, conversation = make_operator("bia"), make_waiting()
+        api = Api(client=self.client(make_operator("caio", staff=True)))
+        path = f"/conversations/{conversation.public_id}/handoff"
+
+        assigned = api.post(f"{path}/assign", {"agent_id": str(bia.public_id)})
+        released = api.post(f"{path}/release", {"outcome": "solved", "last_seen_seq": 999})
+
+        assert assigned.json()["agent_id"] == str(bia.public_id)
+        assert released.status_code == 200
+
+    def test_of_a_stranger_sees_nothing(self) -> None:
+        conversation = make_waiting()
+        api = Api(client=self.client(make_stranger()))
+
+        assert api.get("/conversations").json() == {"items": [], "next": None}
+        assert api.get(f"/conversations/{conversation.public_id}").status_code == 404
+
+    def test_of_somebody_who_left_is_over(self) -> None:
+        ana = make_operator("ana")
+        api = Api(client=self.client(ana))
+        type(ana).objects.filter(pk=ana.pk).update(is_active=False)
+
+        assert api.get("/conversations").status_code == 401
+
+
+class TestCommand:
+    def run(self, *arguments: str) -> str:
+        out = StringIO()
+        call_command("apikey", *arguments, stdout=out, stderr=StringIO())
+        return out.getvalue()
+
+    def test_makes_a_key_that_works(self) -> None:
+        make_sender()
+
+        token = self.run("create", "--name", "CRM", "--scope", "desk", "--scope", "read", "--expires", "90d")
+
+        key = ApiKey.objects.get()
+        assert token.strip().startswith(f"{key.prefix}_")
+        assert Api(token.strip()).get("/conversations").status_code == 200
+        assert key.scopes == ["desk", "read"]
+        assert key.expires_at is not None
+        assert timedelta(days=89) < key.expires_at - clock.now() < timedelta(days=91)
+
+    def test_binds_a_bot_to_its_sender(self) -> None:
+        sender = make_sender()
+
+        self.run("create", "--name", "Robô", "--scope", "bot", "--sender", sender.address)
+
+        assert ApiKey.objects.get().sender == sender
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("--scope", "bot"),
+            ("--scope", "read", "--sender", "whatsapp:+10000000000"),
+            ("--scope", "read", "--expires", "soon"),
+        ],
+    )
+    def test_refuses_what_makes_no_sense(self, arguments: tuple[str, ...]) -> None:
+        make_sender()
+
+        with pytest.raises(CommandError):
+            self.run("create", "--name", "x", *arguments)
+        assert not ApiKey.objects.exists()
+
+    def test_lists_without_secrets_and_revokes_at_once(self) -> None:
+        key, token = make_key("read")
+
+        listed = self.run("list")
+        self.run("revoke", key.prefix)
+
+        assert key.prefix in listed
+        assert token not in listed
+        assert "usable" in listed
+        assert Api(token).get("/conversations").status_code == 401
+        assert "ended" in self.run("list")
+        with pytest.raises(CommandError):
+            self.run("revoke", "nothing")
