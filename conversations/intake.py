@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Case, F, IntegerField, Q, Value, When
 
-from conversations import contacts, context, errors, handoffs, messages, wakeup, words
+from conversations import contacts, context, errors, handoffs, leases, messages, wakeup, words
 from conversations.atomically import atomically, passing
 from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 WINDOW = timedelta(hours=24)
 SESSION = timedelta(hours=12)
 TRY_AGAIN = timedelta(minutes=1)
+LATE = timedelta(seconds=30)
+"""Applied this long after it came, a message is shown as late and may be overtaken by newer ones."""
 
 
 class Ignored(Exception):
@@ -71,38 +74,54 @@ def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> Inbo
 
 
 @atomically
-def receive_again(raw: InboundWebhook, *, sender: Sender, now: datetime) -> InboundWebhook:
-    """Apply a raw row that had failed, through the same door."""
-    _settle(raw, sender, now=now)
-    raw.save(update_fields=["outcome", "reason", "message", "due_at"])
-    return raw
+def receive_again(raw: InboundWebhook, *, now: datetime) -> bool:
+    """Apply a leased raw row that had failed, through the same door, at the time it came."""
+    if raw.sender is None:
+        return leases.finish(raw)
+    _settle(raw, raw.sender, now=now)
+    if raw.outcome == WebhookOutcome.FAILED:
+        raw.due_at = now + leases.back_off(raw.attempts, first=60, longest=3600)
+    return leases.finish_or_undo(
+        raw,
+        outcome=raw.outcome,
+        reason=raw.reason,
+        message=raw.message,
+        due_at=raw.due_at,
+        attempts=F("attempts"),
+    )
 
 
 def _settle(raw: InboundWebhook, sender: Sender, *, now: datetime) -> None:
     raw.due_at, raw.reason = None, ""
+    inbound = payloads.parse_inbound(raw.params)
     try:
         with transaction.atomic():
-            raw.message = apply(payloads.parse_inbound(raw.params), sender=sender, now=now)
+            raw.message = apply(inbound, sender=sender, at=raw.received_at, now=now)
         raw.outcome = WebhookOutcome.APPLIED
     except Duplicate:
         raw.outcome = WebhookOutcome.DUPLICATE
     except Ignored as ignored:
         raw.outcome, raw.reason = WebhookOutcome.IGNORED, ignored.reason
-    except Exception as error:
+    except Exception as error:  # the raw form must stay, whatever went wrong with it
         if isinstance(error, OperationalError) and passing(error):
             raise  # the whole transaction is lost: `atomically` begins it again
-        logger.exception("webhook could not be applied")
+        logger.error("webhook could not be applied: %s", type(error).__name__)
         raw.outcome, raw.reason = WebhookOutcome.FAILED, type(error).__name__[:60]
         raw.due_at = now + TRY_AGAIN
 
 
-def apply(inbound: InboundMessage, *, sender: Sender, now: datetime) -> Message:
-    """The bubble in its thread, and what follows from it: a handoff, its end, or the bot's duty to answer."""
+def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetime) -> Message:
+    """The bubble in its thread, and what follows from it: a handoff, its end, or the bot's duty to answer.
+
+    One that came ``at`` an earlier time keeps that time. It starts nothing once something newer was said.
+    """
     _acceptable(inbound)
     conversation = contacts.resolve(inbound, sender=sender)
-    taken = _take(conversation, inbound, now)
-    message = _append(taken, inbound, now)
-    _follow(taken, message, now)
+    late = now - at > LATE
+    taken = _take(conversation, inbound, at, late=late)
+    message = _append(taken, inbound, at, late=late)
+    if not (late and Message.objects.filter(conversation=taken, occurred_at__gt=at).exists()):
+        _follow(taken, message, now)
     return message
 
 
@@ -115,10 +134,11 @@ def _acceptable(inbound: InboundMessage) -> None:
         raise Ignored("sandbox_join")
 
 
-def _take(conversation: Conversation, inbound: InboundMessage, now: datetime) -> Conversation:
+def _take(conversation: Conversation, inbound: InboundMessage, at: datetime, *, late: bool) -> Conversation:
     """The row, held, with everything this message changes. ``bot_session`` is derived from the time that the
     same UPDATE replaces, so it stands before it (see ``Conversation.objects.take``)."""
-    fresh = Q(last_inbound_at=None) | Q(last_inbound_at__lt=now - SESSION, mode=Mode.BOT)
+    fresh = Q(last_inbound_at=None) | Q(last_inbound_at__lt=at - SESSION, mode=Mode.BOT)
+    changes = {} if late else _as_newest(inbound, at)
     taken = Conversation.objects.all().take(
         conversation.pk,
         messages.NUMBERS,
@@ -127,29 +147,39 @@ def _take(conversation: Conversation, inbound: InboundMessage, now: datetime) ->
         ),
         unread=Case(When(mode=Mode.BOT, then=Value(0)), default=F("unread") + 1, output_field=IntegerField()),
         last_inbound_seq=F("seq") + 1,
-        last_inbound_at=now,
-        window_expires_at=now + WINDOW,
-        reply_address=inbound.from_,
-        **messages.preview(body=inbound.body, author=Author.CUSTOMER, kind=Kind(inbound.kind), now=now),
+        **changes,
     )
     if taken is None:
         raise Conversation.DoesNotExist
+    if late:
+        older = Conversation.objects.filter(Q(last_inbound_at=None) | Q(last_inbound_at__lt=at), pk=taken.pk)
+        older.update(**_as_newest(inbound, at))
     return taken
 
 
-def _append(taken: Conversation, inbound: InboundMessage, now: datetime) -> Message:
+def _as_newest(inbound: InboundMessage, at: datetime) -> dict[str, Any]:
+    return {
+        "last_inbound_at": at,
+        "window_expires_at": at + WINDOW,
+        "reply_address": inbound.from_,
+        **messages.preview(body=inbound.body, author=Author.CUSTOMER, kind=Kind(inbound.kind), now=at),
+    }
+
+
+def _append(taken: Conversation, inbound: InboundMessage, at: datetime, *, late: bool) -> Message:
     try:
         with transaction.atomic():
             message = messages.receive(
                 taken,
                 seq=taken.last_inbound_seq,
                 cause=Cause(kind="customer", door="webhook"),
-                now=now,
+                now=at,
                 kind=inbound.kind,
                 body=inbound.body,
                 extras=inbound.extras,
                 provider_sid=inbound.sid,
-                occurred_at=now,
+                occurred_at=at,
+                late=late,
                 reply_to=_replied(taken, inbound.replied_sid),
             )
     except IntegrityError:

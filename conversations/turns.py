@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import F
 
-from conversations import clock, contacts, context, errors, handoffs, replies
+from conversations import clock, contacts, context, errors, handoffs, replies, work
 from conversations.atomically import atomically
 from conversations.bots import base
 from conversations.bots.base import Answer, HandoffRequest, Reply, Turn
@@ -27,20 +27,21 @@ from conversations.models import (
 
 logger = logging.getLogger(__name__)
 
-TURN_SECONDS = 15
-"""Lease of a turn: an engine that has not answered by then is asked again by whoever takes it next."""
+LEASE = timedelta(seconds=15)
+"""An engine that has not answered by then is asked again by whoever takes the turn next."""
 LOOP_LINES, LOOP_SPAN = 20, timedelta(minutes=10)
 CAUSE = Cause(kind="bot", door="worker")
 
 
-def run(turn: BotTurn) -> None:
+@work.handles(BotTurn, name="turn", lease=LEASE)
+def run(turn: BotTurn, now: datetime) -> None:
     """Answer one due turn. The row carries the ``lease_number`` under which it was claimed."""
     conversation = Conversation.objects.with_parties().get(pk=turn.conversation_id)
     handoff = _untold(conversation)
     try:
         reply = _ask(turn, conversation, handoff)
-    except Exception:
-        logger.exception("bot engine failed")
+    except Exception as error:  # noqa: BLE001 - a bot may fail in any way; a person then looks at it
+        logger.error("bot engine failed: %s", type(error).__name__)
         reply = Reply(handoff=HandoffRequest(reason=Reasons.BOT_FAILURE))
     accept(turn, conversation, reply, told=handoff, now=clock.now())
 
