@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
-from conversations import clock, intake
+from conversations import clock, delivery, intake
 from conversations.models import Sender
 from conversations.twilio import signature
 
@@ -65,8 +65,6 @@ def inbound(request: HttpRequest, form: Form) -> HttpResponse:
 
 @twilio_form
 def status(request: HttpRequest, form: Form) -> HttpResponse:
-    from conversations import delivery
-
     account = form.get("AccountSid", "")
     tokens = {token for sender in _of_account(account) for token in sender.verifying_tokens}
     if not _signed(request, form, sorted(tokens)):
