@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 SECTIONS = (
-    (_("Team"), ("Operator", "Queue", "Reason")),
-    (_("Conversations"), ("Conversation", "Handoff")),
+    (_("Team and queues"), ("Operator", "Queue", "Reason")),
+    (_("Conversations and services"), ("Conversation", "Handoff")),
     (_("Bot and numbers"), ("BotAnswer", "Sender")),
     (_("Integration"), ("ApiKey", "InboundWebhook", "Delivery")),
 )

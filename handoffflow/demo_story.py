@@ -10,10 +10,12 @@ from handoffflow.demo_thread import Thread
 from operators.models import Operator
 
 DAY = 24 * 60
-HELLO = (
-    "Olá! Sou a assistente virtual da Casa Aurora. 🏡\n\nEscolha uma opção ou escreva o que você precisa:\n"
-    "1. Horário de atendimento\n2. Entrega e endereço\n3. 2ª via do boleto\n4. Falar com atendente"
+MENU = (
+    "Como posso ajudar? Responda com o número ou escreva o assunto:\n1. Horário de atendimento\n"
+    "2. Endereço e entrega\n3. 2ª via de boleto\n4. Falar com atendente\n\n"
+    "Para falar com uma pessoa, escreva *atendente*."
 )
+INTRO = "Sou o assistente virtual de Casa Aurora."
 
 
 def tell(sender: Sender, ana: Operator, bia: Operator, now: datetime) -> int:
@@ -33,6 +35,11 @@ def tell(sender: Sender, ana: Operator, bia: Operator, now: datetime) -> int:
         story.nameless(),
     )
     return len(threads)
+
+
+def _hello(first_name: str = "") -> str:
+    greeting = f"Olá, {first_name}!" if first_name else "Olá!"
+    return f"{greeting} {INTRO}\n\n{MENU}"
 
 
 class _Story:
@@ -72,7 +79,7 @@ class _Story:
             began - 5, ana, "solved", "Segunda via da nota fiscal enviada por e-mail.", pedido="46630"
         )
 
-        thread.customer(21, "Oi, boa tarde").bot(20.9, HELLO)
+        thread.customer(21, "Oi, boa tarde").bot(20.9, _hello("Juliana"))
         thread.customer(20, "Quero mudar o endereço do pedido 48213").bot(
             19.8,
             "O pedido 48213 já está em separação, então não consigo mudar por aqui. Vou chamar uma pessoa da equipe.",
@@ -162,8 +169,10 @@ class _Story:
 
     def overdue_bill(self) -> Thread:
         thread = self._thread("Marcos Vinícius Teixeira", "5519996230771")
-        thread.customer(8.6, "boa tarde").bot(8.5, HELLO).customer(8, "3").bot(
-            7.9, "Para a 2ª via, me diga o CPF de quem comprou ou acesse casaaurora.example/boleto."
+        thread.customer(8.6, "boa tarde").bot(8.5, _hello("Marcos")).customer(8, "3").bot(
+            7.9,
+            "Você emite a 2ª via do boleto em https://casaaurora.example/boletos com o número do pedido.\n\n"
+            "Para ver as opções, escreva *menu*.",
         )
         thread.customer(7.2, "O boleto venceu ontem e o site não gera outro")
         return thread.bot(7.1, "Entendi: o boleto venceu. Quer que eu chame alguém da equipe?").customer(
@@ -172,12 +181,12 @@ class _Story:
 
     def wrong_size(self) -> Thread:
         thread = self._thread("Ana Beatriz Lopes", "5511955517420")
-        thread.customer(4.6, "o tapete").bot(4.5, HELLO).customer(4, "o tapete é pequeno").bot(
-            3.9, "Não entendi bem. Você pode escrever de outro jeito ou escolher uma opção do menu?"
+        thread.customer(4.6, "o tapete").bot(4.5, _hello("Ana")).customer(4, "o tapete é pequeno").bot(
+            3.9, f"Não entendi. Tente com outras palavras ou escolha uma opção.\n\n{MENU}"
         )
         return thread.customer(3.3, "não é isso, quero trocar o tamanho").bot(
             3.2,
-            "Desculpe, ainda não consegui entender. Vou chamar uma pessoa da equipe para ajudar você.",
+            "Ainda não consegui entender, então é melhor uma pessoa da equipe ver isso com você.",
             calls=HandoffRequest(
                 reason="not_understood",
                 summary="Quer trocar o tamanho de um tapete. O bot não entendeu 2 vezes.",
@@ -187,7 +196,7 @@ class _Story:
 
     def nameless(self) -> Thread:
         thread = self._thread("", "5585998120045")
-        return thread.customer(1.6, "oi").bot(1.55, HELLO).customer(1.4, "atendente")
+        return thread.customer(1.6, "oi").bot(1.55, _hello()).customer(1.4, "atendente")
 
     # with the bot ----------------------------------------------------------------------------
 
@@ -212,16 +221,18 @@ class _Story:
 
     def browsing(self) -> Thread:
         thread = self._thread("Renata Moura", "5551982217036")
-        thread.customer(13, "Oi").bot(12.9, HELLO)
+        thread.customer(13, "Oi").bot(12.9, _hello("Renata"))
         return thread.customer(12, "2").bot(
             11.9,
-            "Entregamos em todo o Brasil. Para a Grande São Paulo, em até 3 dias úteis. A loja fica na "
-            "Rua das Acácias, 120, São Paulo.",
+            "A Casa Aurora fica na Rua das Acácias, 120, Centro. Entregamos em toda a cidade em até 3 dias "
+            "úteis.\n\nPara ver as opções, escreva *menu*.",
         )
 
     def opening_hours(self) -> Thread:
         thread = self._thread("Cláudio Farias", "5581996550182")
         thread.customer(46, "Que horas vocês fecham hoje?")
         return thread.bot(
-            45.9, "Hoje atendemos das 9h às 18h. Aos sábados, das 9h às 13h. Posso ajudar em algo mais?"
+            45.9,
+            f"Olá, Cláudio! {INTRO}\n\nAtendemos de segunda a sexta, das 9h às 18h, e aos sábados, das 9h às "
+            "13h.\n\nPara ver as opções, escreva *menu*.",
         )

@@ -30,7 +30,7 @@ _TOKEN = re.compile(r"hf_(?P<id>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
 class Scope(models.TextChoices):
     BOT = "bot", _("bot of one sender")
     DESK = "desk", _("serve conversations")
-    READ = "read", _("read")
+    READ = "read", _("read conversations")
     ADMIN = "admin", _("everything the desk may, and by force")
 
 

@@ -108,7 +108,7 @@ class OperatorAdmin(base.Scoped, StockAdmin):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "is_staff" and field:
             field.label = _("Supervises")
-            field.help_text = _("Sees every queue, the work page and these settings.")
+            field.help_text = _("Sees every queue and these settings.")
         return field
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

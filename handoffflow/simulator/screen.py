@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -14,6 +15,7 @@ from handoffflow.simulator.customers import Customer
 from handoffflow.simulator.ledger import Job, Ledger, Message, as_job
 
 PLACES = 40
+_BOLD = re.compile(r"(?<!\w)\*(?=\S)([^*\n]+?)(?<=\S)\*(?!\w)")
 FACTS = 14
 
 
@@ -24,10 +26,16 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    text: str
+    bold: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Bubble:
     sid: str
     mine: bool
-    body: str
+    runs: tuple[Run, ...]
     at: datetime
     gap: bool
     day: str
@@ -63,7 +71,7 @@ def bubbles(ledger: Ledger, customer: Customer) -> list[Bubble]:
             Bubble(
                 sid=message.sid,
                 mine=message.inbound,
-                body=message.body,
+                runs=_runs(message.body),
                 at=at,
                 gap=before is not None and before.inbound != message.inbound,
                 day=_day(at.date()) if new_day else "",
@@ -74,6 +82,12 @@ def bubbles(ledger: Ledger, customer: Customer) -> list[Bubble]:
         )
         before = message
     return shown
+
+
+def _runs(body: str) -> tuple[Run, ...]:
+    """WhatsApp shows ``*these words*`` in bold."""
+    pieces = _BOLD.split(body)
+    return tuple(Run(text, bold=place % 2 == 1) for place, text in enumerate(pieces) if text)
 
 
 def _webhooks(ledger: Ledger, customer: Customer) -> dict[str, Job]:
@@ -166,4 +180,4 @@ def _took(result: str, ms: float | None) -> str:
     """``200 in 38 ms`` for a status; the name of the error when the connection broke."""
     if not result.isdecimal():
         return _("no connection") if result == "ConnectionRefusedError" else result
-    return _("answered %(status)s in %(ms)s ms") % {"status": result, "ms": max(1, round(ms or 0))}
+    return _("%(status)s in %(ms)s ms") % {"status": result, "ms": max(1, round(ms or 0))}
