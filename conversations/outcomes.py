@@ -129,5 +129,5 @@ def _fall_back(row: Delivery, outcome: client.Outcome, now: datetime) -> bool:
     )
     if phone is None:
         return False
-    _again(row, now, outcome, recipient=phone.value, fell_back=True)
+    _again(row, row.due_at or now, outcome, recipient=phone.value, fell_back=True)
     return True
