@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Concatenate
+from typing import Concatenate, cast
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -18,18 +18,16 @@ from operators.views import pages, wording
 
 
 def refusable(
-    view: Callable[Concatenate[OperatorRequest, UUID, P], HttpResponse],
-) -> Callable[Concatenate[OperatorRequest, UUID, P], HttpResponse]:
+    view: Callable[Concatenate[OperatorRequest, P], HttpResponse],
+) -> Callable[Concatenate[OperatorRequest, P], HttpResponse]:
     """Answer what the engine refuses about one conversation with that conversation as it is now."""
 
     @functools.wraps(view)
-    def guarded(
-        request: OperatorRequest, public_id: UUID, /, *args: P.args, **kwargs: P.kwargs
-    ) -> HttpResponse:
+    def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
-            return view(request, public_id, *args, **kwargs)
+            return view(request, *args, **kwargs)
         except errors.HandoffError as error:
-            return _refuse(request, public_id, error)
+            return _refuse(request, cast(UUID, kwargs["public_id"]), error)
 
     return guarded
 
@@ -75,6 +73,7 @@ def _sentences() -> dict[str, str]:
         "opted_out": _("The customer asked not to receive messages."),
         "empty_message": _("Write something to send."),
         "idempotency_mismatch": _("That message had already been sent with another text. Send it again."),
+        "not_retryable": _("Sending it again would not change the result."),
         "outcome_required": _("Choose how it ended."),
         "unread_message": _("A new message came in before you finished."),
     }

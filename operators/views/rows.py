@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, Kind, Mode, Reasons
+from conversations.models import PREVIEW_LENGTH, Conversation, Kind, Message, Mode, Reasons
 from conversations.models.conversation import ConversationQuerySet
 from operators.models import Operator
 from operators.views import wording
@@ -96,7 +97,7 @@ def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = 
     return Listing(
         waiting=[_waiting(conversation, now, opened) for conversation in waiting],
         mine=[_row(conversation, now, opened) for conversation in mine],
-        folded=[_row(conversation, now, opened) for conversation in _folded(visible, operator, show)],
+        folded=[_folded_row(conversation, now, opened) for conversation in _folded(visible, operator, show)],
         show=show,
         capacity=operator.capacity,
         open=opened,
@@ -111,7 +112,7 @@ def _mine_to_act_on(
     """Who waits, in turn, and who is with this operator, latest first: one statement ("human" sorts first)."""
     mine_or_waiting = visible.filter(Q(mode=Mode.QUEUED) | Q(mode=Mode.HUMAN, operator=operator))
     in_turn = mine_or_waiting.order_by("mode", "-priority", "waiting_since", "pk")
-    found = _with_names(in_turn).select_related("open_handoff")[: 2 * MOST]
+    found = _with_last_words(_with_names(in_turn).select_related("open_handoff"))[: 2 * MOST]
     mine = [conversation for conversation in found if conversation.mode == Mode.HUMAN]
     mine.sort(key=lambda held: (held.last_message_at or held.created_at, held.pk), reverse=True)
     return [conversation for conversation in found if conversation.mode == Mode.QUEUED][:MOST], mine
@@ -138,8 +139,23 @@ def _with_names(conversations: ConversationQuerySet) -> ConversationQuerySet:
     return conversations.select_related("contact", "operator")
 
 
+def _with_last_words(conversations: ConversationQuerySet) -> ConversationQuerySet:
+    """What the customer said last: who waits is better known by it than by our own notice after it."""
+    last = Message.objects.filter(conversation=OuterRef("pk"), seq=OuterRef("last_inbound_seq"))
+    return conversations.annotate(
+        said=Subquery(last.annotate(start=Substr("body", 1, PREVIEW_LENGTH)).values("start")[:1]),
+        said_kind=Subquery(last.values("kind")[:1]),
+    )
+
+
 def _row(conversation: Conversation, now: datetime, opened: str) -> Row:
     return Row(**_values(conversation, now, opened))
+
+
+def _folded_row(conversation: Conversation, now: datetime, opened: str) -> Row:
+    holder = conversation.operator
+    name = wording.first_name(holder.shown_name) if holder else ""
+    return Row(**_values(conversation, now, opened) | {"holder": name})
 
 
 def _waiting(conversation: Conversation, now: datetime, opened: str) -> Waiting:
@@ -147,13 +163,19 @@ def _waiting(conversation: Conversation, now: datetime, opened: str) -> Waiting:
     handoff = conversation.handoff
     reason = handoff.reason if handoff else Reasons.CUSTOMER_ASKED
     return Waiting(
-        **_values(conversation, now, opened),
+        **_values(conversation, now, opened) | _said(conversation),
         since=since.isoformat(),
         waited=wording.timer(now - since),
         level=level(now - since),
         reason=reason_label(reason),
         reason_icon="hand" if reason == Reasons.CUSTOMER_ASKED else "bot",
     )
+
+
+def _said(conversation: Any) -> dict[str, str]:
+    kind = conversation.said_kind or ""
+    said = " ".join((conversation.said or "").split())
+    return {"preview": said or kind_label(kind), "preview_icon": _icon(kind)} if kind else {}
 
 
 def level(waited: timedelta) -> str:
@@ -172,25 +194,23 @@ def _values(conversation: Conversation, now: datetime, opened: str) -> dict[str,
     name = wording.contact_name(conversation)
     public_id = str(conversation.public_id)
     at = conversation.last_message_at
-    holder = conversation.operator
     return {
         "id": public_id,
         "name": name,
         "initials": wording.initials(name),
         "hue": wording.hue(conversation.contact),
         "preview": conversation.last_preview or kind_label(conversation.last_kind),
-        "preview_icon": _preview_icon(conversation),
+        "preview_icon": _icon(conversation.last_kind),
         "time": wording.recent(at, now),
         "stamp": at.isoformat() if at else "",
         "unread": conversation.unread,
         "closed": conversation.mode == Mode.HUMAN and not conversation.window_open(now),
         "current": public_id == opened,
-        "holder": holder.shown_name if holder else "",
     }
 
 
-def _preview_icon(conversation: Conversation) -> str:
-    return KIND_ICONS.get(Kind(conversation.last_kind), "") if conversation.last_kind in Kind.values else ""
+def _icon(kind: str) -> str:
+    return KIND_ICONS.get(Kind(kind), "") if kind in Kind.values else ""
 
 
 def kind_label(kind: str) -> str:

@@ -133,7 +133,7 @@ export function start() {
   const mine = (event) => event.detail.ctx.sourceElement.id === "composer";
   document.addEventListener("htmx:config:request", (event) => { if (mine(event)) begin(event); });
   document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => end(ctx, ctx.response.status));
-  document.addEventListener("htmx:error", ({ detail: { ctx } }) => { if (ctx) end(ctx, 0); });
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => end(ctx, ctx.response?.status));
   document.addEventListener("input", ({ target }) => {
     if (target.id !== "message") return;
     grow();

@@ -34,15 +34,13 @@ function mark(row, current) {
 }
 
 const ANSWERS = [200, 401, 409, 422];
-document.addEventListener("htmx:before:swap", (event) => {
+document.addEventListener("htmx:before:response", (event) => {
   const { ctx } = event.detail;
-  if (ctx.response && !ANSWERS.includes(ctx.response.status)) {
-    event.preventDefault();
-    if (!ctx.sent) toast(words("failed"));
-    return;
-  }
-  live.beforeSwap();
+  if (ANSWERS.includes(ctx.response.status)) return;
+  event.preventDefault();  // an error page is not a part of this one
+  if (!ctx.sent) toast(words("failed"));
 });
+document.addEventListener("htmx:before:swap", () => live.beforeSwap());
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   live.afterSwap();
   if (ctx.response) live.forget();
