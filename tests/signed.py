@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.test import Client
+from django.utils.datastructures import MultiValueDict
 from twilio.request_validator import RequestValidator
 
 WEBHOOK = "/api/twilio/webhook"
@@ -24,7 +25,10 @@ def payload(kind: str) -> dict[str, str]:
 
 def signature(params: Mapping[str, Any], *, url: str = "", token: str | None = None) -> str:
     token = settings.TWILIO_AUTH_TOKEN if token is None else token
-    return str(RequestValidator(token).compute_signature(url or settings.APP_URL + WEBHOOK, params))
+    form = MultiValueDict(
+        {name: value if isinstance(value, list) else [value] for name, value in params.items()}
+    )
+    return str(RequestValidator(token).compute_signature(url or settings.APP_URL + WEBHOOK, form))
 
 
 def post(

@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from conversations import intake, webhooks
+from conversations import intake, leases, retry, webhooks
 from conversations.models import (
     Attachment,
     Contact,
@@ -345,11 +345,12 @@ class TestTrouble:
         assert raw.due_at is not None
         assert not Contact.objects.exists()
 
-        again = intake.receive_again(raw, sender=sender, now=raw.due_at)
+        assert leases.claim(raw)
+        retry.again(raw, raw.due_at)
 
-        again.refresh_from_db()
-        assert (again.outcome, again.reason, again.due_at) == ("applied", "", None)
-        assert again.message == Message.objects.get()
+        raw.refresh_from_db()
+        assert (raw.outcome, raw.reason, raw.due_at) == ("applied", "", None)
+        assert raw.message == Message.objects.get()
 
     def test_late_in_applying_leaves_no_half_of_it(
         self, client: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
