@@ -10,8 +10,8 @@ from handoffflow.simulator.ledger import Ledger
 # Brazil's numbering plan has no code 00, so an invented number can never be somebody's.
 _PHONE = "whatsapp:+5500{}"
 _NAMES = (
-    "Juliana Prado", "Marcos Teixeira", "Cláudia Freitas", "Larissa Yamada", "Rafael Couto", "Iara Nogueira",
-    "Otávio Lemos", "Fernanda Reis", "Hugo Barreto", "Tainá Moura", "Sílvio Arruda", "Bruna Campos",
+    "Helena Brandão", "Rafael Couto", "Iara Nogueira", "Otávio Lemos", "Fernanda Reis", "Hugo Barreto",
+    "Tainá Moura", "Sílvio Arruda", "Bruna Campos", "Vitor Sampaio", "Cecília Duarte", "Caetano Rocha",
 )  # fmt: skip
 
 

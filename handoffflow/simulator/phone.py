@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -50,7 +51,7 @@ def _page(request: HttpRequest, *, split: bool) -> HttpResponse:
     chosen = newest if customer in newest else [customer, *newest]
     context = _context(request, ledger, customer, split=split)
     host = urlsplit(settings.APP_URL).netloc
-    shell = {"people": chosen, "shop": SHOP, "host": host, "seen": _version(context)}
+    shell = {"people": chosen, "shop": SHOP, "host": host, "seen": _version(request, context)}
     return render(request, "simulator/phone.html", context | shell)
 
 
@@ -155,13 +156,17 @@ def _context(request: HttpRequest, ledger: Ledger, customer: Customer, *, split:
 def _news(request: HttpRequest, ledger: Ledger, customer: Customer) -> HttpResponse:
     given = request.POST if request.method == "POST" else request.GET
     context = _context(request, ledger, customer, split=given.get("page") == "split")
-    version = _version(context)
+    version = _version(request, context)
     if request.method == "GET" and given.get("seen") == version:
         return HttpResponse(status=204)
     return render(request, "simulator/_news.html", context | {"seen": version})
 
 
-def _version(context: dict[str, Any]) -> str:
-    """The fingerprint of everything that is redrawn."""
-    drawn = render_to_string("simulator/_news.html", context | {"seen": ""})
-    return hashlib.sha256(drawn.encode()).hexdigest()[:16]
+def _version(request: HttpRequest, context: dict[str, Any]) -> str:
+    """The fingerprint of everything that is redrawn, and of the secret behind the forms' token.
+
+    Signing in inside the frame changes that secret, and the forms of this page have to follow.
+    """
+    drawn = render_to_string("simulator/_news.html", context | {"seen": "", "csrf_token": ""})
+    get_token(request)
+    return hashlib.sha256((drawn + str(request.META["CSRF_COOKIE"])).encode()).hexdigest()[:16]

@@ -10,6 +10,12 @@ setInterval(() => {
   if (!document.hidden) htmx.trigger(document.body, "look");
 }, 1000);
 
+// Whoever signs in inside the frame gets a new form token; the news bring it, the forms of this page use it.
+addEventListener("submit", (event) => {
+  const token = event.target.querySelector("[name=csrfmiddlewaretoken]");
+  if (token) token.value = document.getElementById("seen").dataset.csrf || token.value;
+}, true);
+
 // -- writing ---------------------------------------------------------------------------------------------
 let unsent = "";
 write.addEventListener("htmx:config:request", () => {
@@ -35,7 +41,7 @@ const subline = (conversation) => {
   if (conversation.mode === "queued") return words.queued;
   if (conversation.mode === "bot") return words.withBot;
   const name = holder(conversation).split(" ")[0];
-  return name ? words.with.replace("%(name)s", name) : words.withSomebody;
+  return name ? words.with.replace("{name}", name) : words.withSomebody;
 };
 
 const show = (conversations) => {
