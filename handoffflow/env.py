@@ -124,7 +124,7 @@ def database(name: str, *, base: Path, default: Path) -> dict[str, Any]:
 
 def _sqlite(config: dict[str, Any], base: Path) -> dict[str, Any]:
     path = (base / config["NAME"]).resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return config | {
         "NAME": str(path),
         # The threads that write live as long as the process, and so may their connections.

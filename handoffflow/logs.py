@@ -98,6 +98,8 @@ def configuration(*, debug: bool) -> dict[str, Any]:
             "uvicorn.access": {"level": "CRITICAL"},
             "aiohttp": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
+            # Whoever scans the internet calls by other names; the answer is a 400, and no news.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             # It names user names and addresses in its warnings.
             "axes": {"level": "CRITICAL"},
         },

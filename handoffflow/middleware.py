@@ -25,6 +25,7 @@ Middleware = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest],
 
 _PRIVATE = ("/operator", "/admin", "/accounts", "/api", "/simulator")
 _TWILIO = "/api/twilio/"
+_PROBES = {"/healthz", "/readyz", "/metrics"}
 _TOUCH_SECONDS = 300
 
 
@@ -121,8 +122,12 @@ def _guard(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
 
 
 @sync_and_async_middleware
-def twilio_fast_path(get_response: Any) -> Middleware:
-    """Twilio's doors need no session, language or user: go straight to the view."""
+def fast_path(get_response: Any) -> Middleware:
+    """Twilio's doors and the probes need no session, language or user: go straight to the view.
+
+    They ask for no particular host either: a probe calls the machine by its address, and Twilio's
+    signature is made over ``APP_URL``.
+    """
     if iscoroutinefunction(get_response):
 
         async def passed_on(request: HttpRequest) -> HttpResponseBase:
@@ -131,7 +136,7 @@ def twilio_fast_path(get_response: Any) -> Middleware:
         return passed_on
 
     def short_cut(request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(_TWILIO):
+        if not request.path_info.startswith(_TWILIO) and request.path_info not in _PROBES:
             return cast(HttpResponseBase, get_response(request))
         match = resolve(request.path_info)
         request.resolver_match = match

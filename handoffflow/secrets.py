@@ -37,7 +37,7 @@ def kept(folder: Path, *, make: bool) -> Kept | None:
 
 def _create(path: Path) -> None:
     """Write it whole or not at all; of two processes that start together the first one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Kept(
         secret_key=secrets.token_urlsafe(64),
         simulator_sid=f"AC{secrets.token_hex(16)}",

@@ -101,7 +101,7 @@ MIDDLEWARE = [
     "handoffflow.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "handoffflow.middleware.twilio_fast_path",
+    "handoffflow.middleware.fast_path",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "handoffflow.middleware.SessionLimits",
     "handoffflow.language.ChosenLanguage",

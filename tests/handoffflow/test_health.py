@@ -27,6 +27,10 @@ class TestHealthz:
         assert response.status_code == 200
         assert response.json() == {"status": "ok"}
 
+    def test_answers_whoever_calls_by_an_address(self, client: Client) -> None:
+        assert client.get("/healthz", headers={"Host": "10.0.0.5:8000"}).status_code == 200
+        assert client.get("/accounts/login/", headers={"Host": "10.0.0.5:8000"}).status_code == 400
+
     def test_is_read_only(self, client: Client) -> None:
         assert client.post("/healthz").status_code == 405
 

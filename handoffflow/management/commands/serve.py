@@ -17,6 +17,7 @@ from django.core.checks import Error
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
+from django.utils.translation import reloader
 
 from handoffflow import checks, health, seeding, server
 
@@ -35,11 +36,13 @@ class Command(BaseCommand):
         _refuse_unmigrated()
         seeding.defaults()
         if not settings.DEBUG and "web" in roles:
-            _collect_static()
+            _prepare_files()
         lock = _only_worker() if "worker" in roles else None
         listener = None if roles == {"worker"} else _listen(options["host"], options["port"])
+        # Asked before the loop runs, which lets nobody query.
+        link = _first_run_url() if "web" in roles and not settings.DEBUG else ""
         connections.close_all()
-        started = server.run(roles, listener, lambda: self._announce(roles, listener))
+        started = server.run(roles, listener, lambda: self._announce(roles, listener, link))
         if lock is not None:
             lock.close()
         # A thread of the pool may still wait for somebody; nothing of it is worth waiting for.
@@ -56,7 +59,7 @@ class Command(BaseCommand):
         for warning in found:
             self.stderr.write(self.style.WARNING(str(warning.msg)))
 
-    def _announce(self, roles: frozenset[str], listener: socket.socket | None) -> None:
+    def _announce(self, roles: frozenset[str], listener: socket.socket | None, link: str) -> None:
         if listener is None:
             self.stdout.write(f"{settings.APP_NAME}: the worker is running.")
             return
@@ -71,7 +74,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  Simulator   {settings.APP_URL}/simulator/split/")
         if settings.DEBUG:
             self.stdout.write("  Logins      ana, bia (operators), caio (supervisor); password: demo")
-        elif link := _first_run_url():
+        elif link:
             self.stdout.write(
                 f"\n  Nobody can log in yet. Create the supervisor (link works once):\n  {link}"
             )
@@ -91,8 +94,11 @@ def _refuse_unmigrated() -> None:
         raise CommandError("The database is not up to date. Run this first: python manage.py migrate")
 
 
-def _collect_static() -> None:
-    """Pages cannot be drawn without the manifest; make it when it is missing or older than a file."""
+def _prepare_files() -> None:
+    """Translations and the manifest of static files: made when missing or older than a source."""
+    call_command("compile_translations")
+    # The checks above may have read the catalogues before they were compiled.
+    reloader.translation_file_changed(None, Path("django.mo"))
     manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
     sources = (
         path.stat().st_mtime for folder in settings.STATICFILES_DIRS for path in Path(folder).rglob("*")
