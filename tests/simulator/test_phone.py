@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from handoffflow.simulator import attachments, customers, faults
+from handoffflow.simulator import attachments, books, customers, faults, screen
+from handoffflow.simulator.books import Draft
 from handoffflow.simulator.customers import Customer
 from handoffflow.simulator.ledger import Ledger
 from tests import builders
@@ -181,6 +182,54 @@ class TestAdvance:
     def test_needs_a_known_customer(self, web: Client, ledger: Ledger) -> None:
         assert web.post("/simulator/advance/", {"customer": "7"}).status_code == 404
         assert web.post("/simulator/advance/", {"customer": "x"}).status_code == 404
+
+
+class TestTicks:
+    def test_rise_with_what_the_desk_did(self, web: Client, ledger: Ledger, joao: Customer) -> None:
+        post(web, f"/simulator/c/{joao.id}/say/", body="Oi")
+        assert ticks(ledger, joao) == ["waiting"]
+
+        settle(ledger, result="200")
+        assert ticks(ledger, joao) == ["delivered"]
+
+        books.accept(ledger, Draft(joao.address, NUMBER, "Olá!"), steps=[])
+        books.rise(ledger, ledger.sent()[0].sid, status="delivered", error=None)
+        assert ticks(ledger, joao) == ["read", ""]
+
+    def test_tell_that_the_desk_refused(self, web: Client, ledger: Ledger, joao: Customer) -> None:
+        post(web, f"/simulator/c/{joao.id}/say/", body="Oi")
+
+        settle(ledger, result="503")
+
+        assert ticks(ledger, joao) == ["lost"]
+        assert "Webhook recusado" in web.get(f"/simulator/?as={joao.id}").content.decode()
+
+    def test_leave_out_what_never_reached_the_phone(self, ledger: Ledger, joao: Customer) -> None:
+        books.accept(ledger, Draft(joao.address, NUMBER, "Olá!"), steps=[])
+
+        books.rise(ledger, ledger.sent()[0].sid, status="failed", error=63016)
+
+        assert screen.bubbles(ledger, joao) == []
+
+    def test_show_bold_words_as_whatsapp_does(self, ledger: Ledger, joao: Customer) -> None:
+        books.receive(ledger, customer=joao.address, number=NUMBER, body="escreva *voltar* ou 2*3*4")
+
+        (bubble,) = screen.bubbles(ledger, joao)
+
+        assert [(run.text, run.bold) for run in bubble.runs] == [
+            ("escreva ", False),
+            ("voltar", True),
+            (" ou 2*3*4", False),
+        ]
+
+
+def ticks(ledger: Ledger, customer: Customer) -> list[str]:
+    return [bubble.tick for bubble in screen.bubbles(ledger, customer)]
+
+
+def settle(ledger: Ledger, *, result: str) -> None:
+    for job in books.due(ledger):
+        books.finish(ledger, job, result=result, ms=12)
 
 
 class TestAttachments:

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
 from playwright.sync_api import Page, expect
 
 from handoffflow.simulator import books, customers
 from handoffflow.simulator.standin import StandIn
+from operators.models import Operator
+from tests import builders
 from tests import standin as shared
 from tests.simulator.conftest import ListeningDesk
 from tests.standin import sdk
@@ -68,6 +71,36 @@ class TestPhone:
         expect(field).to_have_value("ainda escrevendo")
         expect(field).to_be_focused()
 
+    def test_still_sends_after_somebody_signed_in_elsewhere(
+        self, page: Page, live_server: Any, standin: StandIn, complaints: list[str]
+    ) -> None:
+        operator = builders.make_operator("ana")
+        page.goto(f"{live_server.url}/simulator/")
+        csrf, session = sign_in(operator)
+        page.context.add_cookies(
+            [
+                {"name": "csrf", "value": csrf, "url": live_server.url},
+                {"name": "session", "value": session, "url": live_server.url},
+            ]
+        )
+        expect(page.locator("#seen")).to_have_attribute("data-user", "ana")
+
+        page.get_by_label("Escrever como João").fill("Oi de novo")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_role("log")).to_contain_text("Oi de novo")
+
+    def test_gives_the_text_back_when_it_could_not_be_sent(
+        self, page: Page, live_server: Any, standin: StandIn
+    ) -> None:
+        page.goto(f"{live_server.url}/simulator/")
+        page.route("**/say/", lambda route: route.abort())
+
+        page.get_by_label("Escrever como João").fill("não se perde")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_label("Escrever como João")).to_have_value("não se perde")
+
     def test_arms_a_failure(self, page: Page, live_server: Any, standin: StandIn) -> None:
         page.goto(f"{live_server.url}/simulator/")
         button = page.get_by_role("button", name="Falhar o próximo envio")
@@ -86,8 +119,9 @@ class TestPhone:
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 360
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
-    @pytest.mark.parametrize("width", [1440, 1024, 390])
-    @pytest.mark.parametrize("path", ["", "split/"])
+    @pytest.mark.parametrize(
+        ("width", "path"), [(1440, ""), (1440, "split/"), (1024, "split/"), (390, "split/")]
+    )
     def test_is_accessible_and_does_not_overflow(
         self, page: Page, live_server: Any, standin: StandIn, theme: Any, width: int, path: str
     ) -> None:
@@ -102,6 +136,14 @@ class TestPhone:
 
         assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in found] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def sign_in(operator: Operator) -> tuple[str, str]:
+    """The cookies of a fresh sign-in: its own form secret, as Django gives one at every login."""
+    client = Client()
+    client.force_login(operator)
+    client.get("/simulator/")
+    return client.cookies["csrf"].value, client.cookies["session"].value
 
 
 def fill(standin: StandIn, address: str) -> None:

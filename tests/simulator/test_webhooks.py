@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from handoffflow.simulator.standin import StandIn, free_port
-from tests.simulator.conftest import JOAO, ListeningDesk
-from tests.standin import build
+from tests.simulator.conftest import CALLBACK, JOAO, ListeningDesk
+from tests.standin import build, sdk
 
 
 class TestReceive:
@@ -87,3 +89,45 @@ class TestLedger:
 
             assert call.form["MessageSid"] == sid
             assert [job.result for job in after.ledger.jobs()] == ["200"]
+
+    def test_outlives_a_kill_in_the_middle_of_its_callbacks(
+        self, tmp_path: Path, desk: ListeningDesk
+    ) -> None:
+        ledger, port = tmp_path / "ledger.sqlite3", free_port()
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(ledger), str(port), desk.url], stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        after = build(ledger, webhook_base=desk.url, port=port)
+        after.meet(JOAO)
+        taken = sdk(after).messages.create(
+            to=JOAO, from_=after.account.number, body="Olá", status_callback=CALLBACK
+        )
+
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        assert desk.heard == []
+        with after:
+            desk.wait(2)
+            after.settle()
+
+            assert [message.sid for message in after.sent()] == [taken.sid]
+            assert desk.statuses() == ["sent", "delivered"]
+
+
+PROGRAM = """
+import sys, threading
+from pathlib import Path
+from handoffflow.simulator.shapes import Timing
+from handoffflow.simulator.standin import StandIn
+
+StandIn(
+    ledger=Path(sys.argv[1]), port=int(sys.argv[2]), webhook_base=sys.argv[3],
+    account_sid="AC00000000000000000000000000000001", auth_token="0123456789abcdef0123456789abcdef",
+    number="whatsapp:+551150280000", app_url="https://desk.example.com", timing=Timing(sent=1.5, delivered=1.6),
+).start()
+print("ready", flush=True)
+threading.Event().wait()
+"""
