@@ -6,10 +6,19 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Exists, F, QuerySet
 
 from conversations.atomically import atomically
-from conversations.models import AddressKind, Contact, ContactAddress, Conversation, Handoff, Message, Sender
+from conversations.models import (
+    ADDRESS_LENGTH,
+    AddressKind,
+    Contact,
+    ContactAddress,
+    Conversation,
+    Handoff,
+    Message,
+    Sender,
+)
 from conversations.twilio.payloads import InboundMessage
 
 _SPANISH = (
@@ -21,14 +30,15 @@ _PORTUGUESE = ("55", "351", "244", "258")
 
 def resolve(inbound: InboundMessage, *, sender: Sender) -> Conversation:
     """The thread of whoever wrote, made on first contact. Unique keys decide between parallel first messages."""
-    known = _known(inbound.from_, sender)
+    known = _known(inbound, sender)
     if known is not None:
+        _link(known, inbound, sender)
         return known
     try:
         with transaction.atomic():
             return _first_contact(inbound, sender)
     except IntegrityError:
-        known = _known(inbound.from_, sender)
+        known = _known(inbound, sender)
         if known is None:
             raise
         return known
@@ -82,11 +92,25 @@ def advance(sender: Sender, address: str, *, hours: int) -> int:
     return len(pks)
 
 
-def _known(address: str, sender: Sender) -> Conversation | None:
+def _known(inbound: InboundMessage, sender: Sender) -> Conversation | None:
     found = Conversation.objects.select_related("contact").filter(
-        sender=sender, contact__addresses__sender=sender, contact__addresses__value=address
+        sender=sender, contact__addresses__sender=sender, contact__addresses__value=inbound.from_
     )
+    if other := _other(inbound):
+        found = found.annotate(other_known=Exists(_standing(other, sender)))
     return found.first()
+
+
+def _link(known: Conversation, inbound: InboundMessage, sender: Sender) -> None:
+    """The user id that a known phone shows for the first time: the same person will write from it one day."""
+    other = _other(inbound)
+    if not other or known.other_known or _has_kind(known.contact, other):  # type: ignore[attr-defined]  # annotated
+        return
+    try:
+        with transaction.atomic():
+            _address(known.contact, sender, other)
+    except IntegrityError:
+        return  # a message at the same moment was faster
 
 
 def _first_contact(inbound: InboundMessage, sender: Sender) -> Conversation:
@@ -96,10 +120,9 @@ def _first_contact(inbound: InboundMessage, sender: Sender) -> Conversation:
         language=language_of(inbound.from_),
     )
     _address(contact, sender, inbound.from_)
-    if inbound.user_id and inbound.user_id != inbound.from_:
-        ContactAddress.objects.filter(sender=sender, value=inbound.user_id).exists() or _address(
-            contact, sender, inbound.user_id
-        )
+    other = _other(inbound)
+    if other and not _standing(other, sender).exists():
+        _address(contact, sender, other)
     conversation, _made = Conversation.objects.select_related("contact").get_or_create(
         sender=sender, contact=contact, defaults={"reply_address": inbound.from_}
     )
@@ -111,14 +134,25 @@ def _contact_beside(inbound: InboundMessage, sender: Sender) -> Contact | None:
 
     Somebody with another phone stays another person: recycled numbers must not open a stranger's thread.
     """
-    if not inbound.user_id or inbound.user_id == inbound.from_:
-        return None
-    beside = (
-        ContactAddress.objects.select_related("contact").filter(sender=sender, value=inbound.user_id).first()
-    )
-    if beside is None or beside.contact.addresses.filter(kind=_kind(inbound.from_)).exists():
+    other = _other(inbound)
+    beside = _standing(other, sender).select_related("contact").first() if other else None
+    if beside is None or _has_kind(beside.contact, inbound.from_):
         return None
     return beside.contact
+
+
+def _other(inbound: InboundMessage) -> str:
+    """The user id beside the address it came from; "" where there is none, or one that no column takes."""
+    other = inbound.user_id
+    return "" if other == inbound.from_ or len(other) > ADDRESS_LENGTH else other
+
+
+def _standing(value: str, sender: Sender) -> QuerySet[ContactAddress]:
+    return ContactAddress.objects.filter(sender=sender, value=value)
+
+
+def _has_kind(contact: Contact, address: str) -> bool:
+    return contact.addresses.filter(kind=_kind(address)).exists()
 
 
 def _address(contact: Contact, sender: Sender, value: str) -> ContactAddress:
