@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone, translation
 
@@ -22,6 +22,12 @@ P = ParamSpec("P")
 
 class OperatorRequest(HttpRequest):
     operator: Operator
+
+
+class SeeOther(HttpResponseRedirect):
+    """After a form: reloading the page that follows does not send it again."""
+
+    status_code = 303
 
 
 View = Callable[Concatenate[OperatorRequest, P], HttpResponse]

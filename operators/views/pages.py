@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 
 from conversations import clock
@@ -63,15 +63,15 @@ def update_context(request: OperatorRequest, conversation: Conversation, now: da
     return {"pane": pane, "dock_changed": told.get("dock") != pane.dock}
 
 
-def show(request: OperatorRequest, conversation: Conversation, *, status: int = 200) -> HttpResponse:
+def show(request: OperatorRequest, conversation: Conversation) -> HttpResponse:
     """The conversation as the answer to a plain form (303) or to htmx (the pane, and its address)."""
     place = reverse("operator-conversation", args=[conversation.public_id])
     if not http.wants_fragment(request):
-        return redirect(place, permanent=False) if status == 200 else _page(request, conversation, status)
+        return http.SeeOther(place)
     now = clock.now()
     current = find(request, conversation.public_id)
     context = full_context(request, current, now)
-    response = render(request, "operator/_opened.html", context, status=status)
+    response = render(request, "operator/_opened.html", context)
     response["HX-Push-Url"] = place
     return response
 
@@ -81,7 +81,7 @@ def home(request: OperatorRequest, said: str) -> HttpResponse:
     place = reverse("operator-queue")
     if not http.wants_fragment(request):
         messages.info(request, said)
-        return redirect(place)
+        return http.SeeOther(place)
     context = home_context(request, clock.now())
     response = render(request, "operator/_closed.html", context | {"said": said})
     response["HX-Push-Url"] = place
@@ -92,8 +92,3 @@ def home(request: OperatorRequest, said: str) -> HttpResponse:
 def theme(request: OperatorRequest) -> str:
     chosen = request.operator.preferences.get("theme")
     return chosen if chosen in {"light", "dark"} else "auto"
-
-
-def _page(request: OperatorRequest, conversation: Conversation, status: int) -> HttpResponse:
-    context = full_context(request, conversation, clock.now())
-    return render(request, "operator/console.html", context, status=status)

@@ -10,7 +10,7 @@ from uuid import uuid4
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, Event, Handoff, Message, Mode, Outcomes, Reasons, Status
+from conversations.models import Conversation, Event, Handoff, Message, Mode, Outcomes, Reasons
 from operators.models import Operator, Reason
 from operators.views import bubbles, rows, wording
 from operators.views.bubbles import Item, Line
@@ -112,10 +112,7 @@ def older_items(conversation: Conversation, before: int, now: datetime) -> tuple
 
 
 def validator(conversation: Conversation, operator: Operator, now: datetime) -> tuple[Any, ...]:
-    """What the thread's fragment depends on. Every event takes a seq; a status on its way up may not."""
-    unsettled = Message.objects.filter(
-        conversation=conversation, status__in=[Status.QUEUED, Status.SENDING, Status.UNKNOWN]
-    ).values_list("seq", "status")
+    """What the thread's fragment depends on: every event takes a seq, and so does every status that shows."""
     limits = window(conversation, now)
     return (
         conversation.seq,
@@ -125,7 +122,6 @@ def validator(conversation: Conversation, operator: Operator, now: datetime) -> 
         limits.level if limits else "",
         wording.day(now, now),
         get_language(),
-        sorted(unsettled)[-PAGE:],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language
@@ -64,7 +64,7 @@ def prefer(request: OperatorRequest) -> HttpResponse:
         Operator.objects.filter(pk=request.operator.pk).update(preferences=kept)
     place = request.POST.get("next", "")
     fits = url_has_allowed_host_and_scheme(place, allowed_hosts=None) and place.startswith("/operator/")
-    return redirect(place if fits else reverse("operator-queue"))
+    return http.SeeOther(place if fits else reverse("operator-queue"))
 
 
 def _stay(request: OperatorRequest, said: str, status: int) -> HttpResponse:

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from conversations import clock
+from conversations.models import Conversation
+from operators.models import Operator
+from tests import builders
+
+pytestmark = pytest.mark.django_db
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def ana() -> Operator:
+    return builders.make_operator("ana", capacity=3)
+
+
+@pytest.fixture
+def panel(client: Client, ana: Operator) -> Client:
+    client.force_login(ana)
+    return client
+
+
+def phone(number: int) -> str:
+    return f"whatsapp:+55119876500{number:02}"
+
+
+def text(response: Any) -> str:
+    return str(response.content.decode())
+
+
+class TestThePage:
+    def test_sends_a_stranger_to_the_login(self, client: Client) -> None:
+        response = client.get("/operator/")
+
+        assert response.status_code == 302
+        assert response["Location"].startswith("/accounts/login/?next=/operator/")
+
+    def test_shows_who_waits_longest_first(self, panel: Client) -> None:
+        now = clock.now()
+        late = builders.make_waiting(
+            address=phone(1), ProfileName="Rui Costa", now=now - timedelta(minutes=2)
+        )
+        first = builders.make_waiting(
+            address=phone(2), ProfileName="Lia Reis", now=now - timedelta(minutes=9)
+        )
+
+        page = text(panel.get("/operator/"))
+
+        assert page.index(f"row-{first.public_id}") < page.index(f"row-{late.public_id}")
+        assert "Pediu atendente" in page
+        assert "Atender próximo" in page
+
+    def test_counts_what_is_mine_against_my_places(self, panel: Client, ana: Operator) -> None:
+        builders.make_held(ana)
+
+        assert "1 de 3" in text(panel.get("/operator/"))
+
+    def test_shows_no_team_to_one_who_is_alone(self, panel: Client, ana: Operator) -> None:
+        builders.make_held(ana)
+
+        assert "Da equipe" not in text(panel.get("/operator/"))
+
+    def test_folds_what_the_others_have(self, panel: Client) -> None:
+        held = builders.make_held(builders.make_operator("bia"))
+
+        assert f"row-{held.public_id}" not in text(panel.get("/operator/"))
+        assert f"row-{held.public_id}" in text(panel.get("/operator/?show=team"))
+
+    def test_shows_nothing_of_another_company(self, client: Client) -> None:
+        waiting = builders.make_waiting()
+        client.force_login(builders.make_stranger())
+
+        assert str(waiting.public_id) not in text(client.get("/operator/?show=bot"))
+
+    def test_says_what_the_customer_said_last(self, panel: Client) -> None:
+        builders.make_waiting()
+
+        assert "oi</span>" in text(panel.get("/operator/"))
+
+    def test_never_puts_what_a_customer_wrote_into_the_markup(self, panel: Client) -> None:
+        builders.says("<script>alert(1)</script>", ProfileName="<img src=x>")
+
+        page = text(panel.get("/operator/?show=bot"))
+
+        assert "<script>alert" not in page
+        assert "<img" not in page
+
+    @pytest.mark.parametrize("show", ["", "team", "bot"])
+    def test_asks_at_most_eight_things_however_many_rows(
+        self, panel: Client, ana: Operator, show: str, django_assert_max_num_queries: Any
+    ) -> None:
+        bia = builders.make_operator("bia")
+        for number in range(3):
+            builders.make_waiting(address=phone(number))
+            builders.make_held(bia, address=phone(10 + number))
+            builders.make_with_bot(address=phone(20 + number))
+        builders.make_held(ana, address=phone(30))
+
+        with django_assert_max_num_queries(8):
+            panel.get(f"/operator/?show={show}")
+
+    def test_speaks_the_operators_language(self, panel: Client, ana: Operator) -> None:
+        ana.language = "es"
+        ana.save()
+
+        page = text(panel.get("/operator/"))
+
+        assert "Atender siguiente" in page
+        assert '<html lang="es"' in page
+
+
+class TestTheRefresh:
+    def test_is_nothing_while_nothing_changed(self, panel: Client) -> None:
+        builders.make_waiting()
+        first = panel.get("/operator/list", headers=FRAGMENT)
+
+        again = panel.get("/operator/list", headers=FRAGMENT | {"If-None-Match": first["ETag"]})
+
+        assert (again.status_code, again.content) == (304, b"")
+
+    def test_brings_who_came_meanwhile(self, panel: Client) -> None:
+        first = panel.get("/operator/list", headers=FRAGMENT)
+        waiting = builders.make_waiting()
+
+        again = panel.get("/operator/list", headers=FRAGMENT | {"If-None-Match": first["ETag"]})
+
+        assert again.status_code == 200
+        assert f"row-{waiting.public_id}" in text(again)
+
+    def test_tells_one_whose_session_ended_without_a_login_page(self, client: Client) -> None:
+        response = client.get("/operator/list", headers=FRAGMENT)
+
+        assert response.status_code == 401
+        assert "Sua sessão expirou." in text(response)
+        assert "<form" not in text(response)
+
+
+class TestTakeNext:
+    def test_opens_the_one_who_waits_longest(self, panel: Client, ana: Operator) -> None:
+        now = clock.now()
+        builders.make_waiting(address=phone(1), now=now - timedelta(minutes=1))
+        first = builders.make_waiting(address=phone(2), now=now - timedelta(minutes=5))
+
+        response = panel.post("/operator/next/")
+
+        assert response.status_code == 303
+        assert response["Location"] == reverse("operator-conversation", args=[first.public_id])
+        assert builders.fresh(first).operator == ana
+
+    def test_gives_htmx_the_pane_and_its_address(self, panel: Client) -> None:
+        waiting = builders.make_waiting()
+
+        response = panel.post("/operator/next/", headers=FRAGMENT)
+
+        assert response["HX-Push-Url"] == f"/operator/c/{waiting.public_id}/"
+        assert 'id="composer"' in text(response)
+
+    def test_says_so_when_nobody_waits(self, panel: Client) -> None:
+        response = panel.post("/operator/next/")
+
+        assert response.status_code == 200
+        assert "Ninguém esperando agora." in text(response)
+
+    def test_refuses_beyond_my_places(self, panel: Client, ana: Operator) -> None:
+        Operator.objects.filter(pk=ana.pk).update(capacity=1)
+        builders.make_held(ana, address=phone(1))
+        waiting = builders.make_waiting(address=phone(2))
+
+        response = panel.post("/operator/next/")
+
+        assert response.status_code == 409
+        assert "1" in text(response)
+        assert Conversation.objects.get(pk=waiting.pk).operator is None
+
+    def test_is_not_a_link(self, panel: Client) -> None:
+        assert panel.get("/operator/next/").status_code == 405
+
+    def test_needs_the_forms_token(self, ana: Operator) -> None:
+        strict = Client(enforce_csrf_checks=True)
+        strict.force_login(ana)
+
+        assert strict.post("/operator/next/").status_code == 403
+
+
+class TestPreferences:
+    def test_keep_the_look_and_stay_on_the_page(self, panel: Client) -> None:
+        response = panel.post("/operator/preferences", {"theme": "dark", "next": "/operator/?show=bot"})
+
+        assert response["Location"] == "/operator/?show=bot"
+        assert 'data-theme="dark"' in text(panel.get("/operator/"))
+
+    @pytest.mark.parametrize("place", ["https://elsewhere.example/", "//elsewhere.example", "/admin/", ""])
+    def test_lead_nowhere_else(self, panel: Client, place: str) -> None:
+        assert (
+            panel.post("/operator/preferences", {"theme": "dark", "next": place})["Location"] == "/operator/"
+        )
