@@ -92,6 +92,8 @@ def configuration(*, debug: bool) -> dict[str, Any]:
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             # Its lines carry the whole request line, and Twilio's traffic is in our own tables.
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+            # A lost race (409) and a page that is gone are answers, not news.
+            "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
             "django.db.backends": {"handlers": [], "level": "WARNING", "propagate": True},
             "twilio": {"level": "WARNING"},
             "uvicorn": {"level": "WARNING"},
