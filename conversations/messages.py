@@ -24,6 +24,8 @@ from conversations.models import (
 if TYPE_CHECKING:
     from operators.models import Operator
 
+PART = 1500
+"""UTF-16 units of one WhatsApp message: Twilio refuses more than 1600 (21617) and may count emoji twice."""
 NUMBERS = 2
 """Seqs a bubble takes: its own and its event's."""
 
@@ -105,6 +107,37 @@ def send(
     )
     transaction.on_commit(wakeup.ring)
     return message
+
+
+def storable(text: str) -> str:
+    """Without the two characters that some database refuses: NUL and half a surrogate pair."""
+    return text.replace("\x00", "\u2400").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def split(body: str) -> list[str]:
+    """Parts of at most PART UTF-16 units, cut at a paragraph, else a line, else a word, else anywhere."""
+    parts = []
+    while _units(body) > PART:
+        head = _head(body)
+        cut = _last(head, "\n\n") or _last(head, "\n") or _last(head, " ") or len(head)
+        parts.append(body[:cut].rstrip())
+        body = body[cut:].lstrip()
+    return [*parts, body] if body or not parts else parts
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _head(body: str) -> str:
+    """The longest beginning of PART units that does not cut a surrogate pair."""
+    return body.encode("utf-16-le")[: 2 * PART].decode("utf-16-le", errors="ignore")
+
+
+def _last(head: str, border: str) -> int:
+    """Where the last ``border`` of the second half stands, or 0: a tiny first part reads worse than a cut line."""
+    found = head.rfind(border)
+    return found if found > len(head) // 2 else 0
 
 
 def cancel_waiting_bot_lines(conversation: Conversation) -> int:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from conversations.models.conversation import ConversationQuerySet
     from operators.models import Operator
 
-PART = 1500
-"""UTF-16 units of one WhatsApp message: Twilio refuses more than 1600 (21617) and may count emoji twice."""
+PART = messages.PART
+split = messages.split
 LONGEST = 20_000
 """Characters accepted in one go."""
 
@@ -41,11 +41,11 @@ def say(
     conversation in the epoch they see. A repeated ``client_key`` returns the first rows.
     """
     parts = split(_clean(body))
-    if conversation.contact.opted_out_at:
-        raise errors.OptedOut
     repeated = _already_said(conversation, client_key, parts)
     if repeated:
         return repeated
+    if conversation.contact.opted_out_at:
+        raise errors.OptedOut
     may_speak = _speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now)
     try:
         with transaction.atomic():
@@ -59,40 +59,17 @@ def say(
             said = _append(taken, parts, cause, author, operator, now, client_key, reply_to)
     except IntegrityError:
         # The same key at the same moment: whoever committed first has said it.
-        return _already_said(conversation, client_key, parts) or []
+        said = _already_said(conversation, client_key, parts)
+        if not said:
+            raise
+        return said
     if author == Author.OPERATOR:
         Handoff.objects.filter(open_for=conversation, first_reply_at=None).update(first_reply_at=now)
     return said
 
 
-def split(body: str) -> list[str]:
-    """Parts of at most PART UTF-16 units, cut at a paragraph, else a line, else a word, else anywhere."""
-    parts = []
-    while _units(body) > PART:
-        head = _head(body)
-        cut = max(_last(head, "\n\n"), _last(head, "\n")) or _last(head, " ") or len(head)
-        parts.append(body[:cut].rstrip())
-        body = body[cut:].lstrip()
-    return [*parts, body] if body or not parts else parts
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
-
-
-def _head(body: str) -> str:
-    """The longest beginning of PART units that does not cut a surrogate pair."""
-    return body.encode("utf-16-le")[: 2 * PART].decode("utf-16-le", errors="ignore")
-
-
-def _last(head: str, border: str) -> int:
-    """Where the last ``border`` of the second half stands, or 0: a tiny first part reads worse than a cut line."""
-    found = head.rfind(border)
-    return found if found > len(head) // 2 else 0
-
-
 def _clean(body: str) -> str:
-    body = body.replace("\x00", "\u2400").replace("\r\n", "\n").strip()
+    body = messages.storable(body).replace("\r\n", "\n").strip()
     if not body:
         raise errors.EmptyMessage
     if len(body) > LONGEST:
