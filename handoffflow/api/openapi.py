@@ -90,7 +90,11 @@ def conditional() -> dict[str, Any]:
 def complete(schema: dict[str, Any]) -> dict[str, Any]:
     schema["info"]["description"] = _DESCRIPTION
     schema["components"]["securitySchemes"] = _SECURITY
-    schema["components"]["schemas"]["Problem"] = _PROBLEM
+    shapes = schema["components"]["schemas"]
+    # Filters are spelled out as parameters.
+    schema["components"]["schemas"] = {
+        name: shape for name, shape in shapes.items() if not name.endswith("Filter")
+    } | {"Problem": _PROBLEM}
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             _complete_operation(operation, path, writes=method == "post")
@@ -101,9 +105,10 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
     operation["operationId"] = operation["operationId"].rsplit("_api_", 1)[-1].split("_", 1)[-1]
     operation["security"] = [{"key": []}, {"session": []}]
     for parameter in operation["parameters"]:
-        if parameter["name"] == "conv_id":
-            parameter["schema"] = {"type": "string", "format": "uuid"}
+        parameter["schema"] = _plain(parameter["schema"], parameter["name"])
     operation["parameters"] += operation.pop("x-parameters", [])
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["schema"] = _plain(content["schema"])
     answers = operation["responses"]
     for answer in answers.values():
         answer["headers"] = {**operation.get("x-headers", {})}
@@ -116,6 +121,14 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
         _allow_repeating(operation)
     answers |= _problems(refusals)
     operation["responses"] = {str(status): answers[status] for status in sorted(answers)}
+
+
+def _plain(schema: dict[str, Any], name: str = "") -> dict[str, Any]:
+    """Without pydantic's detours: in a query nothing is null, and one reference needs no ``allOf``."""
+    if name == "conv_id":
+        return {"type": "string", "format": "uuid"}
+    options = schema.get("anyOf") or schema.get("allOf") or []
+    return next((option for option in options if option.get("type") != "null"), schema)
 
 
 def _allow_repeating(operation: dict[str, Any]) -> None:

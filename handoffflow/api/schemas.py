@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 Item = TypeVar("Item")
 
@@ -16,7 +16,11 @@ _SMALL = 2**31 - 1
 # Text in a query or a body that has to be an id; it is compared, never parsed leniently.
 Id = Annotated[str, StringConstraints(pattern=_UUID), Field(json_schema_extra={"format": "uuid"})]
 # Query values arrive as text: plain digits only, no sign, blank, underscore or exponent.
-Digits = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
+_digits = StringConstraints(pattern=r"^[0-9]{1,9}$")
+Limit = Annotated[
+    str, _digits, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 100, "default": 50})
+]
+Bound = Annotated[str, _digits, WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 999_999_999})]
 Seq = Annotated[int, Field(ge=0, le=_SMALL)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -58,14 +62,16 @@ class HandoffRequest(Body):
     )
 
     reason: str = Field(min_length=1, max_length=40, description="A code: the product's or the bot's own.")
-    summary: str = Field("", max_length=4096)
-    intent: str = Field("", max_length=120)
-    slots: dict[str, Any] = Field({}, description="What the bot has gathered.")
-    confidence: float | None = Field(None, ge=0, le=1)
-    priority: int = Field(0, ge=0, le=3, description="0 normal … 3 urgent; asking again only raises it.")
-    queue: str | None = Field(None, min_length=1, max_length=80, description="A queue's name or id.")
-    suggested_reply: str = Field("", max_length=4096)
-    epoch: Seq | None = Field(None, description="Required of a bot: the epoch of its turn.")
+    summary: str = Field(default="", max_length=4096)
+    intent: str = Field(default="", max_length=120)
+    slots: dict[str, Any] = Field(default={}, description="What the bot has gathered.")
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    priority: int = Field(
+        default=0, ge=0, le=3, description="0 normal … 3 urgent; asking again only raises it."
+    )
+    queue: str | None = Field(default=None, min_length=1, max_length=80, description="A queue's name or id.")
+    suggested_reply: str = Field(default="", max_length=4096)
+    epoch: Seq | None = Field(default=None, description="Required of a bot: the epoch of its turn.")
 
 
 class Assign(Body):
@@ -76,7 +82,7 @@ class Assign(Body):
     agent_id: Id
     epoch: Seq | None = None
     force: Literal[False] | None = Field(
-        None, description="Taking a conversation from its agent is not supported yet."
+        default=None, description="Taking a conversation from its agent is not supported yet."
     )
 
 
@@ -84,7 +90,7 @@ class Cancel(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "cancelled"}]})
 
     reason: str = Field(
-        "cancelled",
+        default="cancelled",
         min_length=1,
         max_length=40,
         description="cancelled, expired or out_of_hours becomes the outcome; any other counts as cancelled.",
@@ -109,16 +115,18 @@ class Release(Body):
         }
     )
 
-    outcome: str | None = Field(None, max_length=40, description="A closing reason's code; required.")
-    reason: str | None = Field(None, max_length=40, description="Another name for outcome, which wins.")
-    summary: str = Field("", max_length=4096)
+    outcome: str | None = Field(default=None, max_length=40, description="A closing reason's code; required.")
+    reason: str | None = Field(
+        default=None, max_length=40, description="Another name for outcome, which wins."
+    )
+    summary: str = Field(default="", max_length=4096)
     facts: dict[str, Any] = {}
-    promises: list[Line] = Field([], max_length=50)
-    do_not_repeat: list[Line] = Field([], max_length=50)
+    promises: list[Line] = Field(default=[], max_length=50)
+    do_not_repeat: list[Line] = Field(default=[], max_length=50)
     resume: Literal["bot_now", "wait", "close"] = "wait"
     last_seen_seq: Seq = Field(description="The seq of the newest message that was read.")
     epoch: Seq | None = None
-    force: bool = Field(False, description="Release although the customer has written since.")
+    force: bool = Field(default=False, description="Release although the customer has written since.")
 
 
 class Say(Body):
@@ -132,8 +140,10 @@ class Say(Body):
 
     message_owner: Literal["bot", "agent"]
     body: str = Field(min_length=1, max_length=4096)
-    agent_id: Id | None = Field(None, description="Required with message_owner agent: who holds it.")
-    epoch: Seq | None = Field(None, description="Required with message_owner bot: the epoch of its turn.")
+    agent_id: Id | None = Field(default=None, description="Required with message_owner agent: who holds it.")
+    epoch: Seq | None = Field(
+        default=None, description="Required with message_owner bot: the epoch of its turn."
+    )
     reply_to: Id | None = None
 
 
@@ -141,13 +151,15 @@ class Say(Body):
 
 
 class Paged(Query):
-    cursor: str | None = Field(None, max_length=1000, description="`next` of the page before.")
-    limit: Digits = Field("50", description="1 to 100.")
+    cursor: str | None = Field(default=None, max_length=1000, description="`next` of the page before.")
+    limit: Limit = Field(default="50", description="1 to 100.")
 
 
 class QueueFilter(Paged):
-    agent_id: Id | None = Field(None, description="Those this agent serves.")
-    waiting: Literal["true", "false"] | None = Field(None, description="true: those nobody has taken.")
+    agent_id: Id | None = Field(default=None, description="Those this agent serves.")
+    waiting: Literal["true", "false"] | None = Field(
+        default=None, description="true: those nobody has taken."
+    )
     queue_id: Id | None = None
     sort: Literal["waiting", "priority", "window"] = "priority"
 
@@ -157,12 +169,12 @@ class ConversationFilter(Paged):
     mode: Mode | None = None
     agent_id: Id | None = None
     contact_id: Id | None = None
-    sender: str | None = Field(None, max_length=255, description="The address of a sender.")
+    sender: str | None = Field(default=None, max_length=255, description="The address of a sender.")
 
 
 class MessageFilter(Paged):
-    before_seq: Digits | None = Field(None, description="Those before this seq, the nearest ones.")
-    after_seq: Digits | None = Field(None, description="Those after this seq, the nearest ones.")
+    before_seq: Bound | None = Field(default=None, description="Those before this seq, the nearest ones.")
+    after_seq: Bound | None = Field(default=None, description="Those after this seq, the nearest ones.")
 
 
 # Answered -------------------------------------------------------------------------------------

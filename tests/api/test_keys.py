@@ -98,10 +98,10 @@ class TestToken:
 
     @pytest.mark.parametrize("scopes", [[], ["all"], ["bot"], ["bot", "desk"], ["bot", "admin"]])
     def test_has_scopes_that_make_sense(self, scopes: list[str]) -> None:
-        with_sender = {"sender": make_sender()} if len(scopes) > 1 else {}
+        sender = make_sender() if len(scopes) > 1 else None
 
         with pytest.raises(ValueError, match=r".+"):
-            make_key(*scopes, **with_sender)
+            make_key(*scopes, sender=sender)
 
 
 class TestSession:

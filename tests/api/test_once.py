@@ -171,7 +171,7 @@ def test_fifty_copies_at_once_have_one_effect() -> None:
             connections.close_all()
 
     with together(50) as at_once:
-        answers = at_once.run([send] * 50)
+        answers: list[Any] = at_once.run([send] * 50)
 
     accepted = [answer for answer in answers if answer.status_code == 202]
     refused = [answer for answer in answers if answer.status_code != 202]

@@ -1,0 +1,145 @@
+"""The OpenAPI document is the truth: whatever is generated from it, no answer is a 5xx or undocumented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from conversations.models import Conversation
+from handoffflow.api import api
+from handoffflow.wsgi import application
+from tests.api.calls import make_key
+from tests.builders import make_held, make_operator, make_sender, make_waiting, make_with_bot
+
+pytestmark = pytest.mark.django_db
+
+ORIGIN = "https://desk.example.com"
+EXAMPLES = hypothesis.settings(
+    max_examples=15,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+CONFORMANCE = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+STRICT = [*CONFORMANCE, checks.negative_data_rejection, checks.unsupported_method, checks.ignored_auth]
+
+
+def document() -> dict[str, Any]:
+    schema: dict[str, Any] = api.get_openapi_schema()
+    return schema
+
+
+generated = schemathesis.openapi.from_dict(document())
+generated.app = application
+
+
+@pytest.fixture(autouse=True)
+def _one_connection() -> Iterator[None]:
+    """As Django's own test client does: the end of a request must not close the test's transaction."""
+    ends = (request_started, request_finished)
+    for end in ends:
+        end.disconnect(close_old_connections)
+    yield
+    for end in ends:
+        end.connect(close_old_connections)
+
+
+@pytest.fixture
+def desk_headers() -> dict[str, str]:
+    return {"Authorization": f"Bearer {make_key('admin')[1]}"}
+
+
+@pytest.fixture
+def bot_headers() -> dict[str, str]:
+    return {"Authorization": f"Bearer {make_key('bot', 'read', sender=make_sender())[1]}"}
+
+
+@pytest.fixture
+def threads() -> list[Conversation]:
+    ana = make_operator("ana")
+    return [
+        make_with_bot(address="whatsapp:+5511900000001"),
+        make_waiting(address="whatsapp:+5511900000002"),
+        make_held(ana, address="whatsapp:+5511900000003"),
+    ]
+
+
+def aimed(case: Any, threads: list[Conversation]) -> Any:
+    """The generated call, on a conversation and an agent that exist: each thread in turn."""
+    thread = threads.pop(0)
+    threads.append(thread)
+    if "conv_id" in (case.path_parameters or {}):
+        case.path_parameters["conv_id"] = str(thread.public_id)
+    if isinstance(case.body, dict) and "agent_id" in case.body and threads[0].operator:
+        case.body["agent_id"] = str(threads[0].operator.public_id)
+    return case
+
+
+@generated.parametrize()
+@EXAMPLES
+def test_what_nobody_foresaw_is_answered_as_documented(case: Any, desk_headers: dict[str, str]) -> None:
+    case.call_and_validate(base_url=ORIGIN, headers=desk_headers, checks=STRICT)
+
+
+@generated.parametrize()
+@EXAMPLES
+def test_the_desk_is_answered_as_documented(
+    case: Any, desk_headers: dict[str, str], threads: list[Conversation]
+) -> None:
+    aimed(case, threads).call_and_validate(base_url=ORIGIN, headers=desk_headers, checks=CONFORMANCE)
+
+
+@generated.parametrize()
+@EXAMPLES
+def test_a_bot_is_answered_as_documented(
+    case: Any, bot_headers: dict[str, str], threads: list[Conversation]
+) -> None:
+    aimed(case, threads).call_and_validate(base_url=ORIGIN, headers=bot_headers, checks=CONFORMANCE)
+
+
+class TestDocument:
+    def test_covers_every_call_with_its_refusals(self) -> None:
+        for path, methods in document()["paths"].items():
+            for method, operation in methods.items():
+                answers = set(operation["responses"])
+                assert {"401", "403", "422", "503"} <= answers, path
+                if method == "post":
+                    assert {"400", "404", "409", "413", "415"} <= answers, path
+                    assert operation["requestBody"]["content"]["application/json"]["schema"], path
+
+    def test_gives_an_example_of_every_refusal_and_every_body(self) -> None:
+        schema = document()
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                for status, answer in operation["responses"].items():
+                    if int(status) >= 400:
+                        examples = answer["content"]["application/problem+json"]["examples"]
+                        assert {str(item["value"]["status"]) for item in examples.values()} == {status}
+                for content in operation.get("requestBody", {}).get("content", {}).values():
+                    name = content["schema"]["$ref"].rpartition("/")[2]
+                    assert schema["components"]["schemas"][name]["examples"]
+
+    def test_names_each_operation_once(self) -> None:
+        names = [
+            operation["operationId"]
+            for methods in document()["paths"].values()
+            for operation in methods.values()
+        ]
+
+        assert len(set(names)) == len(names)
+        assert "release_handoff" in names
