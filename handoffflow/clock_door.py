@@ -5,23 +5,19 @@ It stands outside the simulator because it reaches into the engine, which the si
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from conversations import contacts
 from conversations.models import Sender
 from handoffflow.simulator import books, customers, phone
-from handoffflow.simulator.ledger import Ledger
 
 HOURS = 24
 
 
 @require_POST
 def advance(request: HttpRequest) -> HttpResponse:
-    ledger = Ledger(Path(settings.SIMULATOR_LEDGER))
+    ledger = phone.own_ledger()
     number = request.POST.get("customer", "")
     customer = customers.get(ledger, int(number)) if number.isdecimal() else None
     if customer is None:

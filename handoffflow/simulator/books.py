@@ -98,11 +98,16 @@ def plan(connection: sqlite3.Connection, sid: str, steps: Sequence[Step], *, now
     )
 
 
-def due(ledger: Ledger, *, limit: int = 64) -> list[Job]:
+def due(ledger: Ledger, *, limit: int = 64) -> list[tuple[str, Job]]:
+    """What is to be delivered now, with its lane: webhooks of a customer keep their order, and so do the
+    callbacks of a message."""
     rows = ledger.all(
-        "SELECT * FROM jobs WHERE done IS NULL AND due <= ? ORDER BY due, id LIMIT ?", ledger.clock(), limit
+        "SELECT jobs.*, CASE kind WHEN 'webhook' THEN customer ELSE sid END AS lane"
+        " FROM jobs LEFT JOIN messages USING (sid) WHERE done IS NULL AND due <= ? ORDER BY due, jobs.id LIMIT ?",
+        ledger.clock(),
+        limit,
     )
-    return [as_job(row) for row in rows]
+    return [(row["lane"] or row["sid"], as_job(row)) for row in rows]
 
 
 def next_due(ledger: Ledger) -> float | None:

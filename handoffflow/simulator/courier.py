@@ -22,7 +22,7 @@ IDLE = 0.25  # another process may have written: look at least this often
 
 
 class Courier:
-    """One thread that finds due jobs, four that carry them; jobs of one customer or message never overlap."""
+    """One thread that finds due jobs, four that carry them; jobs of one lane never overlap."""
 
     def __init__(self, ledger: Ledger, account: Account, desk: Desk, api_url: Callable[[], str]) -> None:
         self.ledger = ledger
@@ -66,20 +66,10 @@ class Courier:
         return IDLE if due is None else min(max(due - self.ledger.clock(), 0.02), IDLE)
 
     def _hand_out(self) -> None:
-        for job in books.due(self.ledger):
-            lane = self._lane(job)
-            with self.ledger.bell:
-                if lane in self._busy:
-                    continue
+        for lane, job in books.due(self.ledger):
+            if lane not in self._busy:
                 self._busy.add(lane)
-            self._ready.put((lane, job))
-
-    def _lane(self, job: Job) -> str:
-        """Webhooks of a customer keep their order, and so do the callbacks of a message."""
-        if job.kind != "webhook":
-            return job.sid
-        message = self.ledger.message(job.sid)
-        return message.customer if message else job.sid
+                self._ready.put((lane, job))
 
     def _carry(self) -> None:
         while (item := self._ready.get()) is not None:
@@ -95,7 +85,7 @@ class Courier:
                     self.ledger.bell.notify_all()
 
     def _deliver(self, job: Job) -> None:
-        current = next((row for row in self.ledger.jobs(sid=job.sid) if row.id == job.id), None)
+        current = self.ledger.job(job.id)
         if self._stopping.is_set() or current is None or current.done is not None or current.due > job.due:
             return
         outcome = self._webhook(job) if job.kind == "webhook" else self._status(job)

@@ -7,13 +7,14 @@ ledger the witness of a fault run: what was accepted, how often, and what was to
 from __future__ import annotations
 
 import json
+import queue
 import sqlite3
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +132,13 @@ def _bell(path: Path) -> threading.Condition:
 
 
 class Ledger:
-    """Short-lived connections to one file; whoever writes rings the bell that everybody here waits on."""
+    """A few connections to one file, each used by one caller at a time; whoever writes rings the bell."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = Path(path)
         self.clock = clock
         self.bell = _bell(self.path)
+        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.connected() as connection:
             known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'faults'").fetchone()
@@ -144,7 +146,15 @@ class Ledger:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(_SCHEMA)
 
-    def open(self) -> sqlite3.Connection:
+    def close(self) -> None:
+        """Close what is idle; the ledger opens again by itself when it is asked something."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                return
+
+    def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous = FULL")
@@ -152,22 +162,23 @@ class Ledger:
 
     @contextmanager
     def connected(self) -> Iterator[sqlite3.Connection]:
-        connection = self.open()
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = self._open()
         try:
             yield connection
-        finally:
-            connection.close()
+        except BaseException:
+            connection.close()  # whatever state it is in goes with it
+            raise
+        self._idle.put(connection)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: either all of it is in the books or nothing."""
         with self.connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
+            yield connection
             connection.execute("COMMIT")
         with self.bell:
             self.bell.notify_all()
@@ -245,8 +256,14 @@ class Ledger:
             return [as_job(row) for row in self.all("SELECT * FROM jobs ORDER BY id")]
         return [as_job(row) for row in self.all("SELECT * FROM jobs WHERE sid = ? ORDER BY id", sid)]
 
+    def job(self, number: int) -> Job | None:
+        rows = self.all("SELECT * FROM jobs WHERE id = ?", number)
+        return as_job(rows[0]) if rows else None
+
     def pending(self, *, sid: str | None = None) -> bool:
-        return any(job.done is None for job in self.jobs(sid=sid))
+        """Whether anything is still to be told, or still to be told about one message."""
+        query = "SELECT 1 FROM jobs WHERE done IS NULL AND (?1 IS NULL OR sid = ?1) LIMIT 1"
+        return bool(self.all(query, sid))
 
     def all(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self.connected() as connection:
@@ -258,4 +275,5 @@ def as_message(row: sqlite3.Row) -> Message:
 
 
 def as_job(row: sqlite3.Row) -> Job:
-    return Job(**(dict(row) | {"silent": bool(row["silent"])}))
+    names = [field.name for field in fields(Job)]
+    return Job(**({name: row[name] for name in names} | {"silent": bool(row["silent"])}))

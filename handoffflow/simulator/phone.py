@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -28,8 +29,13 @@ LONGEST = 4096
 CHOOSABLE = 12
 
 
-def books_of_the_house() -> Ledger:
-    return Ledger(Path(settings.SIMULATOR_LEDGER))
+@cache
+def _ledger(path: Path) -> Ledger:
+    return Ledger(path)
+
+
+def own_ledger() -> Ledger:
+    return _ledger(Path(settings.SIMULATOR_LEDGER))
 
 
 @require_GET
@@ -43,7 +49,7 @@ def split(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, split: bool) -> HttpResponse:
-    ledger = books_of_the_house()
+    ledger = own_ledger()
     people = customers.everybody(ledger) or [customers.invent(ledger)]
     wanted = request.GET.get("as", "")
     customer = next((person for person in people if str(person.id) == wanted), people[-1])
@@ -58,7 +64,7 @@ def _page(request: HttpRequest, *, split: bool) -> HttpResponse:
 @require_GET
 def pulse(request: HttpRequest, number: int) -> HttpResponse:
     """What changed since the page looked last; nothing (204) most of the time. Looking is reading."""
-    ledger = books_of_the_house()
+    ledger = own_ledger()
     customer = _customer(ledger, number)
     books.look(ledger, customer.address)
     return _news(request, ledger, customer)
@@ -67,13 +73,13 @@ def pulse(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def new(request: HttpRequest) -> HttpResponse:
     hidden = request.POST.get("hidden_number") == "on"
-    customer = customers.invent(books_of_the_house(), name=request.POST.get("name", ""), hidden_number=hidden)
+    customer = customers.invent(own_ledger(), name=request.POST.get("name", ""), hidden_number=hidden)
     return back(request, customer)
 
 
 @require_POST
 def say(request: HttpRequest, number: int) -> HttpResponse:
-    ledger = books_of_the_house()
+    ledger = own_ledger()
     customer = _customer(ledger, number)
     body = request.POST.get("body", "")[:LONGEST]
     if body.strip():
@@ -84,7 +90,7 @@ def say(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def act(request: HttpRequest, number: int, name: str) -> HttpResponse:
     """One line of the script, played once."""
-    ledger = books_of_the_house()
+    ledger = own_ledger()
     customer = _customer(ledger, number)
     if name == "ask":
         _write(ledger, customer, body=_("I want to talk to a person"))
@@ -102,7 +108,7 @@ def act(request: HttpRequest, number: int, name: str) -> HttpResponse:
 @require_GET
 def file(request: HttpRequest, sid: str) -> HttpResponse:
     """A file that a simulated customer sent, for the phone's own bubble."""
-    rows = books_of_the_house().all("SELECT type, content FROM media WHERE sid = ?", sid)
+    rows = own_ledger().all("SELECT type, content FROM media WHERE sid = ?", sid)
     if not rows:
         raise Http404
     return HttpResponse(rows[0]["content"], content_type=rows[0]["type"])

@@ -10,7 +10,6 @@ standin.sent()                                    # what was really accepted, in
 from __future__ import annotations
 
 import socket
-import sqlite3
 import threading
 from collections.abc import Sequence
 from http.server import ThreadingHTTPServer
@@ -67,7 +66,6 @@ class StandIn:
         self.host, self.port = host, port
         self._server: Server | None = None
         self._courier: Courier | None = None
-        self._anchor: sqlite3.Connection | None = None
 
     @classmethod
     def from_settings(cls) -> StandIn:
@@ -90,8 +88,6 @@ class StandIn:
         self.port = self._server.server_address[
             1
         ]  # kept, so that a stopped stand-in comes back at the same URL
-        # One connection stays open: the last one to close would checkpoint and remove the write-ahead log.
-        self._anchor = self.ledger.open()
         self._courier = Courier(self.ledger, self.account, self.desk, lambda: self.url)
         self._courier.start()
         threading.Thread(
@@ -109,9 +105,7 @@ class StandIn:
         if self._courier is not None:
             self._courier.stop(timeout=timeout)
             self._courier = None
-        if self._anchor is not None:
-            self._anchor.close()
-            self._anchor = None
+        self.ledger.close()
 
     def __enter__(self) -> StandIn:
         return self.start()

@@ -228,7 +228,7 @@ def ticks(ledger: Ledger, customer: Customer) -> list[str]:
 
 
 def settle(ledger: Ledger, *, result: str) -> None:
-    for job in books.due(ledger):
+    for _lane, job in books.due(ledger):
         books.finish(ledger, job, result=result, ms=12)
 
 
