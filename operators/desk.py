@@ -45,17 +45,21 @@ def claim(
 
 def claim_next(operator: Operator, *, door: Door, now: datetime) -> Conversation | None:
     """The next one waiting: offered to me first, then priority, then who has waited longest. None when nobody
-    waits that I may take; a lost race goes on to the next in turn."""
+    waits that I may take; a lost race goes on to the next in turn. Whoever is really there goes before the
+    demo's customers."""
     waiting = Conversation.objects.visible_to(operator).queued().select_related("sender", "contact", "queue")
-    mine = waiting.filter(offered_to=operator).in_turn()[:TRIES]
-    others = waiting.filter(offered_to=None).in_turn()[:TRIES]
-    conversation: Conversation
-    for conversation in (*mine, *others):
-        try:
-            claim(conversation, operator=operator, door=door, now=now, epoch=conversation.epoch)
-        except (errors.AlreadyClaimed, errors.StaleEpoch):
-            continue
-        return conversation
+    others = waiting.filter(offered_to=None)
+    for line in (
+        waiting.filter(offered_to=operator),
+        others.filter(sender__demo=False),
+        others.filter(sender__demo=True),
+    ):
+        for conversation in line.in_turn()[:TRIES]:
+            try:
+                claim(conversation, operator=operator, door=door, now=now, epoch=conversation.epoch)
+            except (errors.AlreadyClaimed, errors.StaleEpoch):
+                continue
+            return conversation
     return None
 
 
