@@ -26,6 +26,13 @@ class ApiKeyForm(ModelForm):
         label=gettext_lazy("Scopes"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple
     )
 
+    expires_at = forms.DateTimeField(
+        label=gettext_lazy("Expires at"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text=gettext_lazy("Empty: it does not expire."),
+    )
+
     class Meta:
         model = ApiKey
         fields = ("name", "scopes", "sender", "expires_at")
@@ -46,7 +53,11 @@ class ApiKeyAdmin(base.Scoped):
     """A key is made once, shown once, and revoked; nothing of it changes in between."""
 
     form = ApiKeyForm
-    list_display = ("name", "shown_prefix", "shown_scopes", "sender", "state", "last_used_at", "created_at")
+    list_display = ("name", "shown_prefix", "shown_scopes", "number", "state", "used", "made")
+    number = base.shown("sender", gettext_lazy("sender"))
+    used = base.shown("last_used_at", gettext_lazy("last used at"))
+    made = base.shown("created_at", gettext_lazy("made at"))
+    ends = base.shown("expires_at", gettext_lazy("expires at"))
     list_select_related = ("sender", "created_by")
     search_fields = ("name", "=key_id")
     actions = ("revoke",)
@@ -55,16 +66,7 @@ class ApiKeyAdmin(base.Scoped):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return self.fields
-        return (
-            "name",
-            "shown_prefix",
-            "shown_scopes",
-            "sender",
-            "state",
-            "expires_at",
-            "last_used_at",
-            "created_at",
-        )
+        return ("name", "shown_prefix", "shown_scopes", "number", "state", "ends", "used", "made")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # The list must offer its action; a single key has nothing to change.

@@ -68,7 +68,7 @@ def _customers(organization: Organization, now: datetime) -> int:
     if Sender.objects.filter(demo=True).exists():
         return 0
     sender = Sender.objects.create(
-        organization=organization, name=SHOP, account_sid=ACCOUNT, address=ADDRESS, demo=True
+        organization=organization, name=f"{SHOP} · exemplos", account_sid=ACCOUNT, address=ADDRESS, demo=True
     )
     seeding.answers(sender, example=True)
     ana, bia = (Operator.objects.get(username=username) for username in ("ana", "bia"))

@@ -12,6 +12,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm, UserChangeForm
 from django.db.models import Count
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
@@ -47,7 +48,7 @@ class OperatorForm(ChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         languages = [("", gettext_lazy("The installation's")), *settings.LANGUAGES]
-        label = Operator._meta.get_field("language").verbose_name
+        label = capfirst(str(Operator._meta.get_field("language").verbose_name))
         self.fields["language"] = forms.ChoiceField(label=label, choices=languages, required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -75,9 +76,10 @@ class OperatorAdmin(base.Scoped, StockAdmin):
     add_form = NewOperatorForm
     change_password_form = NewPasswordForm
     ordering = ("username",)
-    list_display = ("username", "full_name", "role", "their_queues", "load", "state", "last_login")
+    list_display = ("username", "full_name", "role", "their_queues", "load", "state", "last_seen")
     list_filter = ("is_active", "is_staff", ("queues", base.RelatedFilter))
     search_fields = ("username", "first_name", "last_name")
+    last_seen = base.shown("last_login", gettext_lazy("last access"))
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
@@ -104,7 +106,7 @@ class OperatorAdmin(base.Scoped, StockAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "queues":
-            kwargs["widget"] = forms.CheckboxSelectMultiple()
+            return self.formfield_for_manytomany(db_field, request, widget=forms.CheckboxSelectMultiple())
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "is_staff" and field:
             field.label = _("Supervises")

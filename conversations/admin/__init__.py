@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from conversations.admin import history, settings
+from conversations.admin import history, settings, traffic
 
-__all__ = ["history", "settings"]
+__all__ = ["history", "settings", "traffic"]

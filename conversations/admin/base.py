@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.options import ShowFacets
@@ -11,8 +12,11 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
+from django.utils import formats, timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -39,7 +43,18 @@ class RelatedFilter(admin.RelatedFieldListFilter):
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         choices = within(field.remote_field.model._default_manager.all(), request)
-        return [(str(row.pk), str(row)) for row in choices.order_by("pk")[:LISTED]]
+        return [(str(row.pk), _worded(row)) for row in choices.order_by("pk")[:LISTED]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Foreign keys have the names of their fields, and those are words of the catalogue.
+        self.title = gettext(str(self.title))
+
+
+class DateFilter(admin.DateFieldListFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = gettext("date")
 
 
 def within(queryset: Any, request: HttpRequest) -> Any:
@@ -62,12 +77,21 @@ class OfOrganization:
         return super()._get_validation_exclusions() - {"organization"}  # type: ignore[misc,no-any-return]
 
 
+class Labelled:
+    """Put before the form of a list's row: its fields have no label beside them, so a screen reader is told."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():  # type: ignore[attr-defined]
+            field.widget.attrs.setdefault("aria-label", field.label)
+
+
 class Scoped(ModelAdmin):
     """Supervisors (staff) of one company. ``organization_path`` leads from the model to its organization;
     lists, pages, history, deletion and autocompletion all go through ``get_queryset``."""
 
     organization_path = "organization"
-    ordering: tuple[str, ...] = ("-id",)
+    ordering: ClassVar[Any] = ("-id",)
     list_per_page = 50
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -91,6 +115,14 @@ class Scoped(ModelAdmin):
         if self.organization_path != "organization":
             return form
         return type(form.__name__, (OfOrganization, form), {"organization": request.user.organization})  # type: ignore[union-attr]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        title = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        form = super().get_changelist_form(request, **kwargs)
+        return type(form.__name__, (Labelled, form), {})
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return supervises(request)
@@ -120,6 +152,25 @@ class ReadOnly(Scoped):
 
 def supervises(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_staff)
+
+
+def shown(name: str, label: Any) -> Any:
+    """A column or a line that only shows a field: related rows by name, times short."""
+
+    @admin.display(description=label, ordering=None if name.startswith("get_") else name)
+    def show(_model_admin: Any, row: Any) -> str:
+        value = getattr(row, name)
+        return _worded(value() if callable(value) else value)
+
+    return show
+
+
+def _worded(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, datetime):
+        return formats.date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+    return str(getattr(value, "shown_name", "") or value)
 
 
 def pretty(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What happened: conversations, their handoffs, what came in and what went out. To read only."""
+"""What happened: conversations and their handoffs. To read only."""
 
 from __future__ import annotations
 
@@ -10,28 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conversations.admin import base
-from conversations.models import (
-    Conversation,
-    Delivery,
-    DeliveryState,
-    Handoff,
-    InboundWebhook,
-    Mode,
-    Outcomes,
-    Reasons,
-    WebhookOutcome,
-)
+from conversations.models import Conversation, Handoff, Mode, Outcomes, Reasons
 
 PAGE = 50
 MODE_CHIPS = {Mode.BOT: "bot", Mode.QUEUED: "warn", Mode.HUMAN: "ok"}
-STATE_CHIPS = {
-    DeliveryState.ACCEPTED: "ok",
-    DeliveryState.UNKNOWN: "warn",
-    DeliveryState.FAILED: "bad",
-    DeliveryState.QUEUED: "info",
-    DeliveryState.SENDING: "info",
-}
-OUTCOME_CHIPS = {WebhookOutcome.APPLIED: "ok", WebhookOutcome.FAILED: "bad"}
 
 
 @admin.register(Conversation)
@@ -40,15 +22,16 @@ class ConversationAdmin(base.ReadOnly):
 
     organization_path = "sender__organization"
     change_form_template = "admin/conversations/conversation/change_form.html"
-    list_display = (
-        "contact_name",
-        "mode_chip",
-        "operator",
-        "queue",
-        "waiting_since",
-        "last_message_at",
-        "sender",
-    )
+    list_display = ("contact_name", "mode_chip", "who", "where", "since", "last", "number")
+    who = base.shown("operator", gettext_lazy("operator"))
+    where = base.shown("queue", gettext_lazy("queue"))
+    number = base.shown("sender", gettext_lazy("sender"))
+    since = base.shown("waiting_since", gettext_lazy("waiting since"))
+    last = base.shown("last_message_at", gettext_lazy("last message"))
+    their_last = base.shown("last_inbound_at", gettext_lazy("customer's last message"))
+    window = base.shown("window_expires_at", gettext_lazy("window closes at"))
+    began = base.shown("created_at", gettext_lazy("began"))
+    identity = base.shown("public_id", gettext_lazy("id"))
     list_filter = (
         "mode",
         ("queue", base.RelatedFilter),
@@ -58,19 +41,18 @@ class ConversationAdmin(base.ReadOnly):
     list_select_related = ("contact", "operator", "queue", "sender")
     search_fields = ("contact__name", "=public_id")
     fields = (
-        "public_id",
         "contact_name",
         "contact_address",
-        "sender",
-        "mode",
-        "operator",
-        "queue",
+        "number",
+        "mode_chip",
+        "who",
+        "where",
         "priority",
-        "waiting_since",
-        "last_inbound_at",
-        "window_expires_at",
-        "last_message_at",
-        "created_at",
+        "since",
+        "their_last",
+        "window",
+        "began",
+        "identity",
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -115,37 +97,44 @@ def _thread(conversation: Conversation, before: str) -> dict[str, Any]:
 @admin.register(Handoff)
 class HandoffAdmin(base.ReadOnly):
     organization_path = "conversation__sender__organization"
-    list_display = (
-        "__str__",
-        "customer",
-        "reason_text",
-        "queue",
-        "operator",
-        "requested_at",
-        "released_at",
-        "ended",
+    list_display = ("customer", "reason_text", "where", "who", "asked", "ended_at", "ended")
+    list_filter = (
+        ("queue", base.RelatedFilter),
+        ("operator", base.RelatedFilter),
+        ("requested_at", base.DateFilter),
     )
-    list_filter = (("queue", base.RelatedFilter), ("operator", base.RelatedFilter), "requested_at")
     list_select_related = ("conversation__contact", "queue", "operator")
     search_fields = ("=public_id", "=conversation__public_id")
+    identity = base.shown("public_id", gettext_lazy("id"))
+    which = base.shown("number", gettext_lazy("No."))
+    where = base.shown("queue", gettext_lazy("queue"))
+    who = base.shown("operator", gettext_lazy("operator"))
+    asked = base.shown("requested_at", gettext_lazy("asked for"))
+    taken = base.shown("handoff_at", gettext_lazy("taken"))
+    answered = base.shown("first_reply_at", gettext_lazy("first reply"))
+    ended_at = base.shown("released_at", gettext_lazy("ended"))
+    in_short = base.shown("summary", gettext_lazy("summary"))
+    subject = base.shown("intent", gettext_lazy("subject"))
+    suggestion = base.shown("suggested_reply", gettext_lazy("suggested reply"))
+    goes_on = base.shown("get_resume_display", gettext_lazy("afterwards"))
     fields = (
-        "public_id",
         "customer",
-        "number",
+        "which",
         "reason_text",
-        "summary",
-        "intent",
+        "in_short",
+        "subject",
         "known",
-        "suggested_reply",
-        "queue",
-        "requested_at",
-        "operator",
-        "handoff_at",
-        "first_reply_at",
-        "released_at",
+        "suggestion",
+        "where",
+        "who",
+        "asked",
+        "taken",
+        "answered",
+        "ended_at",
         "ended",
-        "resume",
+        "goes_on",
         "given_back",
+        "identity",
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -170,65 +159,3 @@ class HandoffAdmin(base.ReadOnly):
     @admin.display(description=gettext_lazy("given back to the bot"))
     def given_back(self, handoff: Handoff) -> str:
         return base.pretty(handoff.context_out)
-
-
-@admin.register(InboundWebhook)
-class InboundWebhookAdmin(base.ReadOnly):
-    list_display = ("__str__", "outcome_chip", "reason", "sender", "received_at", "attempts")
-    list_filter = ("outcome", ("sender", base.RelatedFilter), "received_at")
-    list_select_related = ("sender",)
-    search_fields = ("=provider_sid", "=public_id")
-    fields = ("public_id", "outcome", "reason", "sender", "received_at", "attempts", "due_at", "raw_form")
-
-    @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
-    def outcome_chip(self, webhook: InboundWebhook) -> str:
-        return base.chip(
-            webhook.get_outcome_display(), OUTCOME_CHIPS.get(WebhookOutcome(webhook.outcome), "")
-        )
-
-    @admin.display(description=gettext_lazy("form as received"))
-    def raw_form(self, webhook: InboundWebhook) -> str:
-        return base.pretty(webhook.params)
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(base.ReadOnly):
-    """Message text is not shown here: what counts is what became of it."""
-
-    organization_path = "sender__organization"
-    list_display = (
-        "__str__",
-        "state_chip",
-        "error_code",
-        "cause",
-        "attempts",
-        "sender",
-        "created_at",
-        "due_at",
-    )
-    list_filter = ("state", ("sender", base.RelatedFilter), "created_at")
-    list_select_related = ("sender",)
-    search_fields = ("=public_id", "=message__provider_sid", "=conversation__public_id")
-    fields = (
-        "public_id",
-        "conversation",
-        "sender",
-        "state",
-        "cause",
-        "error_code",
-        "attempts",
-        "created_at",
-        "started_at",
-        "unknown_since",
-        "due_at",
-        "reports",
-    )
-
-    @admin.display(description=gettext_lazy("state"), ordering="state")
-    def state_chip(self, delivery: Delivery) -> str:
-        return base.chip(delivery.get_state_display(), STATE_CHIPS.get(DeliveryState(delivery.state), ""))
-
-    @admin.display(description=gettext_lazy("status reports"))
-    def reports(self, delivery: Delivery) -> str:
-        reports = delivery.reports.order_by("pk").values_list("status", "error_code", "received_at")[:PAGE]
-        return base.pretty([[status, code, str(at)] for status, code, at in reports])

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db import models
 from django.forms import ChoiceField, Textarea, TextInput
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from conversations import texts
@@ -48,7 +49,8 @@ class QueueAdmin(base.Scoped):
 @admin.register(Sender)
 class SenderAdmin(base.Scoped):
     form = forms.SenderForm
-    list_display = ("name", "address", "bot_engine", "paused", "has_token")
+    list_display = ("name", "address", "bot_engine", "reason_paused", "has_token")
+    reason_paused = base.shown("paused", _("paused because"))
     fieldsets = (
         (None, {"fields": ("name", "address", "bot_engine", "paused")}),
         ("Twilio", {"fields": ("account_sid", "auth_token", "messaging_service_sid")}),
@@ -67,10 +69,9 @@ class SenderAdmin(base.Scoped):
 class BotAnswerAdmin(base.Scoped):
     organization_path = "sender__organization"
     ordering = ("sender", "language", "order", "id")
-    list_display = ("label", "keywords", "in_menu", "hands_over", "queue", "order", "active")
+    list_display = ("label", "language", "keywords", "in_menu", "hands_over", "order", "active")
     list_editable = ("keywords", "in_menu", "order", "active")
     list_filter = (("sender", base.RelatedFilter), "language", "active")
-    list_select_related = ("queue",)
     search_fields = ("label", "keywords", "text")
     fieldsets = (
         (None, {"fields": ("sender", "language", "label", "keywords", "text")}),
@@ -82,7 +83,7 @@ class BotAnswerAdmin(base.Scoped):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "language":
-            return ChoiceField(label=db_field.verbose_name, choices=settings.LANGUAGES)
+            return ChoiceField(label=capfirst(str(db_field.verbose_name)), choices=settings.LANGUAGES)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:

@@ -1,0 +1,89 @@
+"""What came in and what went out, as rows: for whoever looks for a lost message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy
+
+from conversations.admin import base
+from conversations.models import Delivery, DeliveryState, InboundWebhook, WebhookOutcome
+
+REPORTS = 50
+STATE_CHIPS = {
+    DeliveryState.ACCEPTED: "ok",
+    DeliveryState.UNKNOWN: "warn",
+    DeliveryState.FAILED: "bad",
+    DeliveryState.QUEUED: "info",
+    DeliveryState.SENDING: "info",
+}
+OUTCOME_CHIPS = {WebhookOutcome.APPLIED: "ok", WebhookOutcome.FAILED: "bad"}
+
+
+@admin.register(InboundWebhook)
+class InboundWebhookAdmin(base.ReadOnly):
+    list_display = ("identity", "outcome_chip", "why", "number", "came", "tries")
+    list_filter = ("outcome", ("sender", base.RelatedFilter), ("received_at", base.DateFilter))
+    list_select_related = ("sender",)
+    search_fields = ("=provider_sid", "=public_id")
+    identity = base.shown("public_id", gettext_lazy("id"))
+    why = base.shown("reason", gettext_lazy("reason"))
+    number = base.shown("sender", gettext_lazy("sender"))
+    came = base.shown("received_at", gettext_lazy("received at"))
+    tries = base.shown("attempts", gettext_lazy("attempts"))
+    again = base.shown("due_at", gettext_lazy("next attempt"))
+    fields = ("identity", "outcome_chip", "why", "number", "came", "tries", "again", "raw_form")
+
+    @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
+    def outcome_chip(self, webhook: InboundWebhook) -> str:
+        kind = OUTCOME_CHIPS.get(WebhookOutcome(webhook.outcome), "")
+        return base.chip(webhook.get_outcome_display(), kind)
+
+    @admin.display(description=gettext_lazy("form as received"))
+    def raw_form(self, webhook: InboundWebhook) -> str:
+        return base.pretty(webhook.params)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(base.ReadOnly):
+    """Message text is not shown here: what counts is what became of it."""
+
+    organization_path = "sender__organization"
+    list_display = ("identity", "state_chip", "code", "why", "tries", "number", "accepted", "again")
+    list_filter = ("state", ("sender", base.RelatedFilter), ("created_at", base.DateFilter))
+    list_select_related = ("sender",)
+    search_fields = ("=public_id", "=message__provider_sid", "=conversation__public_id")
+    identity = base.shown("public_id", gettext_lazy("id"))
+    thread = base.shown("conversation", gettext_lazy("conversation"))
+    code = base.shown("error_code", gettext_lazy("error code"))
+    why = base.shown("cause", gettext_lazy("cause"))
+    tries = base.shown("attempts", gettext_lazy("attempts"))
+    number = base.shown("sender", gettext_lazy("sender"))
+    accepted = base.shown("created_at", gettext_lazy("accepted at"))
+    began = base.shown("started_at", gettext_lazy("sending since"))
+    unsure = base.shown("unknown_since", gettext_lazy("unconfirmed since"))
+    again = base.shown("due_at", gettext_lazy("next attempt"))
+    fields = (
+        "identity",
+        "thread",
+        "number",
+        "state_chip",
+        "why",
+        "code",
+        "tries",
+        "accepted",
+        "began",
+        "unsure",
+        "again",
+        "reports",
+    )
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_chip(self, delivery: Delivery) -> str:
+        return base.chip(delivery.get_state_display(), STATE_CHIPS.get(DeliveryState(delivery.state), ""))
+
+    @admin.display(description=gettext_lazy("status reports"))
+    def reports(self, delivery: Delivery) -> Any:
+        reports = delivery.reports.order_by("pk").values_list("status", "error_code", "received_at")
+        return base.pretty([[status, code, str(at)] for status, code, at in reports[:REPORTS]])
