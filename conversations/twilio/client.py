@@ -150,6 +150,8 @@ def _client(account: Account) -> Client:
         if account.base not in pool.transports:
             pool.transports[account.base] = Transport(account.base)
         client = Client(account.sid, account.token, http_client=pool.transports[account.base])
+        # The SDK imports most of itself only now; that must not count against the deadline of the first call.
+        _ = client.messages
         pool.clients[account] = client
     return client
 

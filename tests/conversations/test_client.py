@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -269,14 +269,12 @@ class TestCalls:
 
 
 class TestListing:
-    def listing(self, base: str, **changes: Any) -> list[client.Listed]:
+    def listing(self, base: str, *, since: datetime | None = None) -> list[client.Listed]:
         async def call() -> list[client.Listed]:
             account = client.Account(TWILIO_SID, TWILIO_AUTH_TOKEN, base)
-            since = timezone.now() - timedelta(minutes=1)
+            start = since or timezone.now() - timedelta(minutes=1)
             try:
-                return await client.listing(
-                    account, **{"to": JOAO, "from_": NUMBER, "since": since, "deadline": 2.0} | changes
-                )
+                return await client.listing(account, to=JOAO, from_=NUMBER, since=start, deadline=5)
             finally:
                 await client.close()
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conversations import clock, delivery, errors, handoffs, outcomes, work
+from conversations import clock, delivery, errors, handoffs, leases, outcomes, work
 from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause
 from conversations.models import AddressKind, ContactAddress, Conversation, Delivery, Event, Message, Sender
@@ -481,10 +481,10 @@ class TestAProcessThatDied:
     @pytest.fixture
     def row(self, held: Conversation, ana: Operator) -> Delivery:
         """Committed as sending, and nobody is left to say what became of it."""
-        operator_says(held, ana)
-        (claimed,), _next = work.claim_due(work.handlers["delivery"], clock.now(), limit=1)
-        assert delivery._start(claimed, clock.now())
-        return claimed
+        row = operator_says(held, ana)
+        assert leases.claim(row)
+        assert delivery._start(row, clock.now())
+        return row
 
     def test_is_waited_for_until_its_lease_ends(self, row: Delivery, twilio: StandIn) -> None:
         work.run_once()
