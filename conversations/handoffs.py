@@ -27,6 +27,7 @@ from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause, Release
 from conversations.models import (
     Author,
+    BotEngineName,
     BotTurn,
     Conversation,
     Handoff,
@@ -172,7 +173,7 @@ def release(
     handoff = _close(taken, release, seq=seq, now=now)
     _record(taken, "handoff.released", handoff, cause=cause, seq=seq, now=now, outcome=release.outcome)
     notices.say(taken, farewell, seq=seq + 1, cause=cause, now=now)
-    if release.resume == Resume.BOT_NOW:
+    if release.resume == Resume.BOT_NOW and taken.sender.bot_engine != BotEngineName.NONE:
         BotTurn.objects.owe(taken, kind=TurnKind.RELEASED, cause_seq=seq, now=now)
         transaction.on_commit(wakeup.ring)
     return handoff
@@ -191,7 +192,7 @@ def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
     """From the bot into the queue, or None when it is not with the bot (in this epoch)."""
     cause, now = asked.cause, asked.now
     queue = _queue(conversation, asked.request.queue)
-    words: notices.Lines = [(Author.BOT, text) for text in asked.last_words]
+    words = notices.spoken(conversation, Author.BOT, asked.last_words, now)
     notice = notices.at(conversation, queue, texts.WAITING, now, said=bool(words))
     taken = _at(Conversation.objects.filter(mode=Mode.BOT), asked.epoch).take(
         conversation.pk,

@@ -16,12 +16,19 @@ def at(
     conversation: Conversation, queue: Queue | None, moment: str, now: datetime, *, said: bool = False
 ) -> Lines:
     """What the customer is told at this moment: the queue's words, else the product's (unless the bot spoke)."""
-    if conversation.contact.opted_out_at or not conversation.window_open(now):
-        return []
     language = conversation.contact.language
     own = queue.text(moment, language) if queue else None
     text = own if own is not None else ("" if said else texts.default(moment, language))
-    return [(Author.SYSTEM, text)] if text else []
+    return spoken(conversation, Author.SYSTEM, (text,), now)
+
+
+def spoken(conversation: Conversation, author: Author, said: tuple[str, ...], now: datetime) -> Lines:
+    """The texts in parts that WhatsApp takes; none while free text may not be sent to this customer."""
+    if conversation.contact.opted_out_at or not conversation.window_open(now):
+        return []
+    return [
+        (author, part) for text in said for part in messages.split(messages.storable(text).strip()) if part
+    ]
 
 
 def numbers(lines: Lines) -> int:

@@ -40,7 +40,7 @@ def say(
     A bot speaks only in mode bot and in the epoch of its turn, an operator only while they hold the
     conversation in the epoch they see. A repeated ``client_key`` returns the first rows.
     """
-    parts = split(_clean(body))
+    parts = split(clean(body))
     repeated = _already_said(conversation, client_key, parts)
     if repeated:
         return repeated
@@ -68,7 +68,8 @@ def say(
     return said
 
 
-def _clean(body: str) -> str:
+def clean(body: str) -> str:
+    """The text as it is accepted: EmptyMessage or MessageTooLong where it cannot be."""
     body = messages.storable(body).replace("\r\n", "\n").strip()
     if not body:
         raise errors.EmptyMessage

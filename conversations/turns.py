@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import datetime, timedelta
 
@@ -39,14 +40,17 @@ def run(turn: BotTurn, now: datetime) -> None:
     conversation = Conversation.objects.with_parties().get(pk=turn.conversation_id)
     handoff = _untold(conversation)
     try:
-        reply = _ask(turn, conversation, handoff)
+        reply = _sound(_ask(turn, conversation, handoff))
     except Exception as error:  # noqa: BLE001 - a bot may fail in any way; a person then looks at it
         logger.error("bot engine failed: %s", type(error).__name__)
         reply = Reply(handoff=HandoffRequest(reason=Reasons.BOT_FAILURE))
     accept(turn, conversation, reply, told=handoff, now=clock.now())
 
 
-@atomically
+class _Overtaken(Exception):
+    """A newer message moved the turn on: nothing of this answer holds, not even what it would remember."""
+
+
 def accept(
     turn: BotTurn, conversation: Conversation, reply: Reply, *, told: Handoff | None, now: datetime
 ) -> bool:
@@ -55,6 +59,16 @@ def accept(
     False when a newer message moved the turn on (it will run again) or a person was asked for meanwhile: what
     the bot would have said is then kept for the operator.
     """
+    try:
+        return _accept(turn, conversation, reply, told=told, now=now)
+    except _Overtaken:
+        return False
+
+
+@atomically
+def _accept(
+    turn: BotTurn, conversation: Conversation, reply: Reply, *, told: Handoff | None, now: datetime
+) -> bool:
     held = Conversation.objects.filter(mode=Mode.BOT, epoch=turn.epoch).take(
         conversation.pk, 0, bot_state={**reply.state, "session": conversation.bot_session}
     )
@@ -64,7 +78,7 @@ def accept(
         _suggest(conversation, reply)
         return False
     if not closed.update(open_for=None, due_at=None, leased_until=None, lease_number=F("lease_number") + 1):
-        return False
+        raise _Overtaken
     contacts.remember(held.contact, dict(reply.attributes))
     if told is not None:
         Handoff.objects.filter(pk=told.pk).update(told_at=now)
@@ -130,6 +144,15 @@ def _ask(turn: BotTurn, conversation: Conversation, handoff: Handoff | None) -> 
             brand=conversation.sender.name or settings.APP_NAME,
         )
     )
+
+
+def _sound(reply: Reply) -> Reply:
+    """The engine's answer, if it can be said and stored; an error otherwise."""
+    for text in reply.messages:
+        replies.clean(text)
+    slots = reply.handoff.slots if reply.handoff else {}
+    json.dumps([dict(reply.state), dict(reply.attributes), dict(slots)], allow_nan=False)
+    return reply
 
 
 def _untold(conversation: Conversation) -> Handoff | None:

@@ -42,14 +42,14 @@ API = Cause(kind="api", door="api")
 
 
 def bot_says(conversation: Conversation, body: str = "Olá!", **kwargs: Any) -> list[Message]:
-    defaults = {"epoch": conversation.epoch, "now": clock.now()}
+    defaults: dict[str, Any] = {"epoch": conversation.epoch, "now": clock.now()}
     return replies.say(conversation, cause=BOT, author=Author.BOT, body=body, **(defaults | kwargs))
 
 
 def says_back(
     conversation: Conversation, operator: Operator, body: str = "Oi, João!", **kwargs: Any
 ) -> list[Message]:
-    defaults = {"epoch": conversation.epoch, "client_key": None, "now": clock.now()}
+    defaults: dict[str, Any] = {"epoch": conversation.epoch, "client_key": None, "now": clock.now()}
     return desk.reply(conversation, operator=operator, door="panel", body=body, **(defaults | kwargs))
 
 
