@@ -234,7 +234,7 @@ def settle(ledger: Ledger, *, result: str) -> None:
 
 class TestAttachments:
     def test_photo_is_a_picture_that_a_decoder_takes(self) -> None:
-        kind, content = attachments.photo(width=60, height=80)
+        kind, content = attachments.photo()
 
         assert kind == "image/png"
         assert content.endswith(b"IEND\xaeB`\x82")
