@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from time_machine import TimeMachineFixture
+
+from operators.models import Operator
 
 
 class TestSecurityHeaders:
@@ -58,3 +63,71 @@ class TestRequestId:
     @pytest.mark.parametrize("given", ["short", "a" * 65, "forged {json}", "line\tbreak-line"])
     def test_replaces_one_that_could_forge_a_log_line(self, client: Client, given: str) -> None:
         assert client.get("/healthz", headers={"X-Request-Id": given})["X-Request-Id"] != given
+
+
+@pytest.mark.django_db
+class TestASession:
+    @pytest.fixture
+    def clock(self, time_machine: TimeMachineFixture) -> TimeMachineFixture:
+        time_machine.move_to("2026-11-22T08:00:00Z", tick=False)
+        return time_machine
+
+    @pytest.fixture
+    def ana(self, client: Client, clock: TimeMachineFixture) -> Client:
+        client.force_login(Operator.objects.create_user("ana", password="a long enough one"))
+        return client
+
+    def signed_in(self, client: Client) -> bool:
+        return client.get("/operator/").status_code == 200
+
+    def test_lasts_while_it_is_used(self, ana: Client, clock: TimeMachineFixture) -> None:
+        for _hour in range(11):
+            clock.shift(3600)
+
+            assert self.signed_in(ana)
+
+    def test_ends_twelve_hours_after_the_login_however_much_it_is_used(
+        self, ana: Client, clock: TimeMachineFixture
+    ) -> None:
+        for _hour in range(12):
+            clock.shift(3600)
+            ana.get("/operator/")
+        clock.shift(1)
+
+        assert not self.signed_in(ana)
+
+    def test_ends_when_nothing_was_asked_of_it_for_two_hours(
+        self, ana: Client, clock: TimeMachineFixture
+    ) -> None:
+        clock.shift(2 * 3600 + 1)
+
+        assert not self.signed_in(ana)
+
+    def test_travels_in_a_cookie_that_no_script_and_no_other_host_can_read(
+        self, ana: Client, clock: TimeMachineFixture
+    ) -> None:
+        clock.shift(600)
+
+        cookie = ana.get("/operator/").cookies["__Host-session"]
+
+        assert cookie["secure"]
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Lax"
+        assert cookie["path"] == "/"
+        assert not cookie["domain"]
+
+
+@pytest.mark.django_db
+class TestTwiliosDoor:
+    def test_opens_no_session_and_reads_no_user(self, client: Client) -> None:
+        client.force_login(Operator.objects.create_user("ana", password="a long enough one"))
+
+        with CaptureQueriesContext(connection) as queries:
+            response = client.post(
+                "/api/twilio/webhook", "From=x", content_type="application/x-www-form-urlencoded"
+            )
+
+        assert response.status_code == 403
+        assert [query for query in queries if "django_session" in query["sql"]] == []
+        assert not response.cookies
+        assert "Cookie" not in response.get("Vary", "")
