@@ -84,14 +84,23 @@ def _thread(conversation: Conversation, before: str) -> dict[str, Any]:
     messages = conversation.messages.select_related("operator").prefetch_related("attachments")
     shown = list(messages.filter(seq__lt=border).newest_first()[: PAGE + 1])
     events = conversation.events.filter(seq__lt=border).exclude(kind__startswith="message.").order_by("-seq")
-    handoffs = conversation.handoffs.select_related("operator", "queue").order_by("-number")
+    handoffs = conversation.handoffs.select_related("operator", "queue").order_by("-number")[:PAGE]
     return {
         "thread_messages": shown[:PAGE],
         "thread_events": events[:PAGE],
-        "thread_handoffs": handoffs[:PAGE],
+        "thread_handoffs": [(handoff, reason(handoff), outcome(handoff)) for handoff in handoffs],
         "older_than": shown[PAGE - 1].seq if len(shown) > PAGE else None,
         "newest": border > conversation.seq,
     }
+
+
+def reason(handoff: Handoff) -> str:
+    """The product's own reasons in words; a bot's own code as it is."""
+    return str(dict(Reasons.choices).get(handoff.reason, handoff.reason))
+
+
+def outcome(handoff: Handoff) -> str:
+    return str(dict(Outcomes.choices).get(handoff.outcome, handoff.outcome)) or "-"
 
 
 @admin.register(Handoff)
@@ -146,11 +155,11 @@ class HandoffAdmin(base.ReadOnly):
 
     @admin.display(description=gettext_lazy("reason"), ordering="reason")
     def reason_text(self, handoff: Handoff) -> str:
-        return str(dict(Reasons.choices).get(handoff.reason, handoff.reason))
+        return reason(handoff)
 
     @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
     def ended(self, handoff: Handoff) -> str:
-        return str(dict(Outcomes.choices).get(handoff.outcome, handoff.outcome)) or "-"
+        return outcome(handoff)
 
     @admin.display(description=gettext_lazy("what the bot knew"))
     def known(self, handoff: Handoff) -> str:
