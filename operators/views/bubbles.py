@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from conversations.models import Author, Event, Kind, Message, Status
-from operators.views import cards, failures, wording
+from operators.views import cards, failures, markup, wording
 from operators.views.cards import Card
 from operators.views.failures import Failure
 
 GROUP = timedelta(minutes=5)
 FOLD_FROM = 5
 FOLD_LEAVES = 2
-SIDES = {Author.CUSTOMER: "in", Author.BOT: "botm", Author.OPERATOR: "out", Author.SYSTEM: "out"}
+SIDES = {Author.CUSTOMER: "in", Author.BOT: "botm", Author.OPERATOR: "out", Author.SYSTEM: "sysm"}
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Bubble:
     id: str
     seq: int
     side: str
-    text: str
+    text: list[tuple[str, str]]
     time: str
     stamp: str
     who: str = ""
@@ -94,7 +94,7 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         id=str(message.public_id),
         seq=message.seq,
         side=SIDES[Author(message.author)],
-        text="" if found and message.kind in cards.SAID_BY_CARD else message.body,
+        text=[] if found and message.kind in cards.SAID_BY_CARD else markup.pieces(message.body),
         time=wording.clock(message.occurred_at),
         stamp=message.occurred_at.isoformat(),
         who=_who(message, contact),
@@ -184,7 +184,7 @@ def _fold(story: list[Bubble | Line]) -> list[Item]:
     folded: list[Item] = []
     talk: list[Bubble | Line] = []
     for item in story:
-        if isinstance(item, Bubble) and item.side != "out":
+        if isinstance(item, Bubble) and item.side in {"in", "botm"}:
             talk.append(item)
             continue
         if isinstance(item, Line) and item.handoff in {"requested", "claimed"}:

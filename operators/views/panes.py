@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -248,7 +249,7 @@ def _side(
     current = next((handoff for handoff in handoffs if handoff.open_for_id), None)
     known = _pairs({**conversation.contact.attributes, **(current.slots if current else {})})
     if current and current.intent:
-        known.insert(0, (_("Subject"), current.intent))
+        known.insert(0, (_("Subject"), capfirst(current.intent)))
     return {
         "since": conversation.created_at.year,
         "stopped": conversation.contact.opted_out_at is not None,
@@ -275,7 +276,7 @@ def _episode(handoff: Handoff, labels: dict[str, str]) -> dict[str, str]:
     name = wording.first_name(handoff.operator.shown_name) if handoff.operator else ""
     line = _("%(outcome)s by %(name)s in %(time)s") % {"outcome": outcome, "name": name, "time": took}
     return {
-        "title": handoff.intent or rows.reason_label(handoff.reason),
+        "title": capfirst(handoff.intent) or rows.reason_label(handoff.reason),
         "date": wording.short_date(ended.date()),
         "stamp": ended.isoformat(),
         "line": line if name and took else outcome,

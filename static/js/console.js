@@ -18,6 +18,7 @@ function follow() {
   }
   composer.opened();
   composer.rows();
+  announce();
   fade();
   if (!queue) return;
   const calls = Number(queue.dataset.calls), what = chat()?.dataset.name ?? find("h1").textContent;
@@ -26,6 +27,16 @@ function follow() {
   icon.dataset.calm ??= icon.href;
   const wanted = calls ? icon.dataset.alert : icon.dataset.calm;
   if (icon.getAttribute("href") !== wanted) icon.href = wanted;
+}
+
+let known = null;
+/** Say who has just joined the queue; what was there on arrival is no news. */
+function announce() {
+  const waiting = all("#waiting li");
+  for (const row of waiting) {
+    if (known && !known.has(row.id)) toast(`${words("arrived")}: ${find(".nm", row).textContent}`);
+  }
+  known = new Set(waiting.map((row) => row.id));
 }
 
 function mark(row, current) {

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from datetime import timedelta
+from hashlib import sha384
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -201,3 +205,14 @@ class TestPreferences:
         assert (
             panel.post("/operator/preferences", {"theme": "dark", "next": place})["Location"] == "/operator/"
         )
+
+
+def test_the_vendored_files_are_what_was_recorded() -> None:
+    vendor = settings.BASE_DIR / "static" / "vendor"
+    recorded = dict(re.findall(r"`(\S+?\.js)` .*`sha384-(\S+?)`", (vendor / "README.md").read_text()))
+
+    found = {
+        path.name: b64encode(sha384(path.read_bytes()).digest()).decode() for path in vendor.glob("*.js")
+    }
+
+    assert found == recorded
