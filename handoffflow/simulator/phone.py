@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ OPERATORS = (("ana", 8), ("bia", 10), ("caio", 5))
 FAILURE = 63018
 LONGEST = 4096
 CHOOSABLE = 12
+_RANGE = re.compile(r"bytes=(\d{1,9})-(\d{0,9})\Z")
 
 
 @cache
@@ -111,7 +113,15 @@ def file(request: HttpRequest, sid: str) -> HttpResponse:
     rows = own_ledger().all("SELECT type, content FROM media WHERE sid = ?", sid)
     if not rows:
         raise Http404
-    return HttpResponse(rows[0]["content"], content_type=rows[0]["type"])
+    content: bytes = rows[0]["content"]
+    asked = _RANGE.match(request.headers.get("Range", ""))
+    if asked is None or int(asked[1]) >= len(content):
+        return HttpResponse(content, content_type=rows[0]["type"], headers={"Accept-Ranges": "bytes"})
+    # Browsers look at the end of a recording to learn how long it is.
+    start, end = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+    part = HttpResponse(content[start : end + 1], content_type=rows[0]["type"], status=206)
+    part["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
+    return part
 
 
 def after(request: HttpRequest, ledger: Ledger, customer: Customer) -> HttpResponse:

@@ -19,6 +19,13 @@ from tests.standin import sdk
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.simulator.urls")]
 
 
+LENGTH = """audio => new Promise(tell => {
+  const look = () => Number.isFinite(audio.duration) && tell(audio.duration);
+  audio.addEventListener("durationchange", look);
+  look();
+})"""
+
+
 @pytest.fixture
 def standin(tmp_path: Path, desk: ListeningDesk, settings: Any) -> Any:
     settings.SIMULATOR_ENABLED = True
@@ -117,6 +124,15 @@ class TestPhone:
         picture = page.get_by_role("img", name="Foto")
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 360
+
+    def test_plays_the_audio_it_sent(self, page: Page, live_server: Any, standin: StandIn) -> None:
+        page.goto(f"{live_server.url}/simulator/")
+
+        page.get_by_role("button", name="Enviar áudio").click()
+
+        audio = page.locator("#log audio")
+        expect(audio).to_have_count(1)
+        assert audio.evaluate(LENGTH) == pytest.approx(3, abs=0.05)
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
     @pytest.mark.parametrize(
