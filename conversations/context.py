@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import cast
+
+from django.db.models import Max
 
 from conversations.bots import base
 from conversations.bots.base import Line, ReleaseContext
@@ -13,10 +16,12 @@ SINCE = 20
 BRIEF = 300
 
 
-def brief(conversation: Conversation, *, before_seq: int) -> str:
-    """What the customer wanted, in their own words: the last two bubbles of text before they asked."""
+def brief(conversation: Conversation, *, before_seq: int, since: datetime) -> str:
+    """What the customer wants now, in their own words: the last two bubbles of text before they asked."""
+    settled = Handoff.objects.filter(conversation=conversation).aggregate(upto=Max("released_seq"))["upto"]
     said = (
-        Message.objects.filter(conversation=conversation, author=Author.CUSTOMER, seq__lt=before_seq)
+        Message.objects.filter(conversation=conversation, author=Author.CUSTOMER, occurred_at__gte=since)
+        .filter(seq__gt=settled or 0, seq__lt=before_seq)
         .exclude(body="")
         .newest_first()
         .values_list("body", flat=True)[:2]

@@ -21,6 +21,7 @@ from conversations.models import (
     BotEngineName,
     BotTurn,
     Conversation,
+    Handoff,
     InboundWebhook,
     Kind,
     Message,
@@ -113,14 +114,14 @@ def _settle(raw: InboundWebhook, sender: Sender, *, now: datetime) -> None:
 def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetime) -> Message:
     """The bubble in its thread, and what follows from it: a handoff, its end, or the bot's duty to answer.
 
-    One that came ``at`` an earlier time keeps that time. It starts nothing once something newer was said.
+    One that came ``at`` an earlier time keeps that time.
     """
     _acceptable(inbound)
     conversation = contacts.resolve(inbound, sender=sender)
     late = now - at > LATE
     taken = _take(conversation, inbound, at, late=late)
     message = _append(taken, inbound, at, late=late)
-    if not (late and Message.objects.filter(conversation=taken, occurred_at__gt=at).exists()):
+    if not late or _still_counts(taken, message):
         _follow(taken, message, now)
     return message
 
@@ -153,7 +154,8 @@ def _take(conversation: Conversation, inbound: InboundMessage, at: datetime, *, 
         raise Conversation.DoesNotExist
     if late:
         older = Conversation.objects.filter(Q(last_inbound_at=None) | Q(last_inbound_at__lt=at), pk=taken.pk)
-        older.update(**_as_newest(inbound, at))
+        if older.update(**_as_newest(inbound, at)):
+            return Conversation.objects.with_parties().get(pk=taken.pk)
     return taken
 
 
@@ -200,16 +202,28 @@ def _replied(taken: Conversation, sid: str) -> Message | None:
     return Message.objects.filter(conversation=taken, provider_sid=sid).first() if sid else None
 
 
+def _still_counts(taken: Conversation, late: Message) -> bool:
+    """Once something newer was said a late message needs no answer, but it may still be obeyed: a request for
+    a person until one was called, a request for silence until the customer writes on."""
+    newer = Message.objects.filter(conversation=taken, occurred_at__gt=late.occurred_at)
+    if not newer.exists():
+        return True
+    if words.opts_out(late.body):
+        return not newer.filter(author=Author.CUSTOMER).exists()
+    called = Handoff.objects.filter(conversation=taken, requested_at__gt=late.occurred_at)
+    return words.asks_for_person(late.body) and not called.exists()
+
+
 def _follow(taken: Conversation, message: Message, now: datetime) -> None:
     cause = Cause(kind="customer", door="webhook", message_id=message.pk)
     if words.opts_out(message.body):
-        return contacts.opt_out(taken.contact, now=now)
+        return _fall_silent(taken, now)
     if taken.contact.opted_out_at:
         # Writing again, or asking back in, ends the silence they asked for; the asking itself needs no answer.
         contacts.opt_in(taken.contact)
         taken.contact.opted_out_at = None
-    if words.opts_in(message.body):
-        return None
+        if words.opts_in(message.body):
+            return None
     if words.cancels_wait(message.body) and _cancelled(taken, cause, now):
         return None
     if words.asks_for_person(message.body):
@@ -217,6 +231,12 @@ def _follow(taken: Conversation, message: Message, now: datetime) -> None:
     if taken.mode == Mode.BOT:
         _to_the_bot(taken, message, cause, now)
     return None
+
+
+def _fall_silent(taken: Conversation, now: datetime) -> None:
+    contacts.opt_out(taken.contact, now=now)
+    messages.cancel_waiting_bot_lines(taken)
+    BotTurn.objects.close(taken)
 
 
 def _cancelled(taken: Conversation, cause: Cause, now: datetime) -> bool:
@@ -228,7 +248,7 @@ def _cancelled(taken: Conversation, cause: Cause, now: datetime) -> bool:
 
 
 def _ask(taken: Conversation, message: Message, reason: Reasons, cause: Cause, now: datetime) -> None:
-    summary = context.brief(taken, before_seq=message.seq)
+    summary = context.brief(taken, before_seq=message.seq, since=message.occurred_at - SESSION)
     request = HandoffRequest(reason=reason, summary=summary)
     handoffs.request(taken, cause=cause, request=request, now=now)
 
