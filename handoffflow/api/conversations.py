@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from django.db.models import Value
-from django.db.models.functions import Coalesce
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Cast, Coalesce
 from django.http import HttpResponse
 from ninja import Query, Router
 
@@ -18,7 +18,8 @@ from handoffflow.models import Scope
 
 router = Router(tags=["conversations"])
 
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+# A moment by its type: COALESCE with a plain parameter is text on MariaDB.
+_NEVER = Cast(Value(datetime(9999, 1, 1, tzinfo=UTC)), DateTimeField())
 _ORDERS = {
     "priority": ("-priority", "since", "pk"),
     "waiting": ("since", "pk"),
@@ -44,7 +45,7 @@ def list_queue(request: ApiRequest, filters: Query[schemas.QueueFilter]) -> Http
     if filters.queue_id:
         rows = rows.filter(queue__public_id=filters.queue_id)
     rows = rows.annotate(
-        since=Coalesce("waiting_since", Value(_NEVER)), closes=Coalesce("window_expires_at", Value(_NEVER))
+        since=Coalesce("waiting_since", _NEVER), closes=Coalesce("window_expires_at", _NEVER)
     )
     found = _page(rows, _ORDERS[filters.sort], filters, name=f"queue {filters.sort}")
     return render.unless_known(request, render.document(found))

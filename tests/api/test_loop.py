@@ -22,7 +22,7 @@ from tests.builders import (
     says,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engine]
 
 
 def at(conversation: Conversation, call: str = "") -> str:

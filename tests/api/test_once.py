@@ -16,6 +16,8 @@ from tests.api.calls import Api, bot, caller, code, fields, make_key
 from tests.builders import fresh, make_held, make_operator, make_with_bot
 from tests.races.together import together
 
+pytestmark = pytest.mark.engine
+
 
 def request_path(conversation: Conversation) -> str:
     return f"/conversations/{conversation.public_id}/handoff/request"

@@ -13,7 +13,7 @@ from conversations.models import Conversation, Message, Status
 from tests.api.calls import Api, caller, fields
 from tests.builders import CUSTOMER, bubbles, make_held, make_operator, make_waiting, make_with_bot, says
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engine]
 
 QUEUE = "/conversations/handoff/queue"
 
