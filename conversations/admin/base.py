@@ -19,6 +19,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations.models import Organization
+
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     Pages = Paginator[Any]
@@ -59,7 +61,10 @@ class DateFilter(admin.DateFieldListFilter):
 
 def within(queryset: Any, request: HttpRequest) -> Any:
     """The rows of these that belong to the company of whoever asks."""
-    return queryset.filter(organization=request.user.organization)  # type: ignore[union-attr]
+    mine = request.user.organization  # type: ignore[union-attr]
+    return (
+        queryset.filter(pk=mine.pk) if queryset.model is Organization else queryset.filter(organization=mine)
+    )
 
 
 class OfOrganization:
