@@ -125,6 +125,14 @@ class TestServe:
         assert stream.get("/healthz").status == 200
         assert stream.get("/accounts/login/").status == 404
 
+    def test_hands_streams_to_the_native_handler(self, serve: Serve) -> None:
+        pages = serve("--only", "web").wait_until_ready()
+        stream = serve("--only", "stream").wait_until_ready()
+
+        # Only Django's own answers carry an id; the other process does not even ask it.
+        assert stream.get("/operator/stream").headers["X-Request-Id"]
+        assert pages.get("/operator/stream").headers["X-Request-Id"] is None
+
     def test_refuses_an_old_database(self, serve: Serve, tmp_path: Path) -> None:
         served = serve(DATA_DIR=str(tmp_path))
 
