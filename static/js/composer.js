@@ -24,9 +24,10 @@ function keep(id, text) {
   }
 }
 
-/** The whole of a draft: what was on its way when the page went, and what was typed after it. */
+/** The whole of a draft: what was on its way when an earlier page went, and what was typed after it. */
 function draft(id) {
-  const { text = "", unsent = [] } = read(id);
+  const flying = new Set((waiting.get(id) ?? []).map((sent) => sent.key));
+  const { text = "", unsent: stored = [] } = read(id), unsent = stored.filter((sent) => !flying.has(sent.key));
   const texts = [...unsent.map((sent) => sent.text), text].filter(Boolean);
   return { text: texts.join("\n"), key: unsent.length === 1 && !text ? unsent[0].key : "" };
 }
@@ -46,6 +47,8 @@ export function opened() {
   if (!id) return;
   const { text, key: old } = draft(id);
   if (!field) return showKept(text);
+  if ("filled" in field.dataset) return;
+  field.dataset.filled = "";
   if (text && !field.value) {
     field.value = text;
     if (old) find("#composer").client_key.value = old;
