@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import F, PositiveSmallIntegerField, Q, Value
 from django.db.models.functions import Greatest
 
-from conversations import errors, events, messages, notices, refusals, texts, wakeup
+from conversations import episodes, errors, events, messages, notices, refusals, texts, wakeup
 from conversations.atomically import atomically
 from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause, Release
@@ -99,7 +99,7 @@ def claim(
         raise refusals.of_claim(conversation)
     handoff = taken.handoff
     if handoff is None:
-        handoff = _open(taken, cause=cause, request=HandoffRequest(reason=Reasons.TAKEOVER), now=now)
+        handoff = episodes.begin(taken, cause=cause, request=HandoffRequest(reason=Reasons.TAKEOVER), now=now)
         _silence_bot(taken)
     Handoff.objects.filter(pk=handoff.pk).update(operator=operator, handoff_at=now)
     handoff.operator, handoff.handoff_at = operator, now
@@ -124,7 +124,7 @@ def cancel(
     if taken is None:
         raise errors.NotWaiting
     seq = taken.seq - notices.numbers(apology) + 1
-    handoff = _close(taken, Release(outcome=outcome), seq=seq, now=now)
+    handoff = episodes.end(taken, Release(outcome=outcome), seq=seq, now=now)
     _record(taken, "handoff.cancelled", handoff, cause=cause, seq=seq, now=now, outcome=outcome)
     notices.say(taken, apology, seq=seq + 1, cause=cause, now=now)
     return handoff
@@ -170,7 +170,7 @@ def release(
             conversation, operator=operator, epoch=epoch, seen=seen, release=release
         )
     seq = taken.seq - notices.numbers(farewell) + 1
-    handoff = _close(taken, release, seq=seq, now=now)
+    handoff = episodes.end(taken, release, seq=seq, now=now)
     _record(taken, "handoff.released", handoff, cause=cause, seq=seq, now=now, outcome=release.outcome)
     notices.say(taken, farewell, seq=seq + 1, cause=cause, now=now)
     if release.resume == Resume.BOT_NOW and taken.sender.bot_engine != BotEngineName.NONE:
@@ -191,7 +191,7 @@ class _Asked:
 def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
     """From the bot into the queue, or None when it is not with the bot (in this epoch)."""
     cause, now = asked.cause, asked.now
-    queue = _queue(conversation, asked.request.queue)
+    queue = Queue.objects.wanted(asked.request.queue, organization=conversation.sender.organization)
     words = notices.spoken(conversation, Author.BOT, asked.last_words, now)
     notice = notices.at(conversation, queue, texts.WAITING, now, said=bool(words))
     taken = _at(Conversation.objects.filter(mode=Mode.BOT), asked.epoch).take(
@@ -207,7 +207,7 @@ def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
     )
     if taken is None:
         return None
-    handoff = _open(taken, cause=cause, request=asked.request, now=now)
+    handoff = episodes.begin(taken, cause=cause, request=asked.request, now=now)
     _silence_bot(taken)
     seq = taken.seq - notices.numbers(words + notice) + 1
     seq = notices.say(taken, words, seq=seq, cause=cause, now=now)
@@ -255,38 +255,6 @@ def _take_for(
     return with_bot.take(conversation.pk, numbers, handoff_count=F("handoff_count") + 1, **theirs)
 
 
-def _open(taken: Conversation, *, cause: Cause, request: HandoffRequest, now: datetime) -> Handoff:
-    return Handoff.objects.create(
-        conversation=taken,
-        open_for=taken,
-        number=taken.handoff_count,
-        reason=request.reason[:40],
-        summary=request.summary,
-        intent=request.intent[:120],
-        slots=dict(request.slots),
-        confidence=request.confidence,
-        suggested_reply=request.suggested_reply,
-        queue=taken.queue,
-        requested_by_kind=cause.kind,
-        requested_by_id=cause.id,
-        requested_at=now,
-    )
-
-
-def _close(taken: Conversation, release: Release, *, seq: int, now: datetime) -> Handoff:
-    handoff = Handoff.objects.get(open_for=taken)
-    handoff.open_for = None
-    handoff.released_at = now
-    handoff.outcome = release.outcome[:40]
-    handoff.context_out = release.stored()
-    handoff.resume = release.resume
-    handoff.released_seq = seq
-    handoff.save(
-        update_fields=["open_for", "released_at", "outcome", "context_out", "resume", "released_seq"]
-    )
-    return handoff
-
-
 def _silence_bot(taken: Conversation) -> None:
     messages.cancel_waiting_bot_lines(taken)
     BotTurn.objects.close(taken)
@@ -306,13 +274,6 @@ def _back_to_bot() -> dict[str, Any]:
 
 def _at(conversations: ConversationQuerySet, epoch: int | None) -> ConversationQuerySet:
     return conversations if epoch is None else conversations.filter(epoch=epoch)
-
-
-def _queue(conversation: Conversation, wanted: str | None) -> Queue | None:
-    """The queue asked for by name, else the organization's default one; None while there is no queue at all."""
-    queues = Queue.objects.for_organization(conversation.sender.organization)
-    named = queues.filter(name=wanted).first() if wanted else None
-    return named or Queue.objects.default_of(conversation.sender.organization)
 
 
 def _record(

@@ -14,6 +14,11 @@ class QueueQuerySet(models.QuerySet["Queue"]):
     def default_of(self, organization: Organization) -> Queue | None:
         return self.for_organization(organization).order_by("-is_default", "order", "pk").first()
 
+    def wanted(self, name: str | None, *, organization: Organization) -> Queue | None:
+        """The queue asked for by name, else the default one; None while there is no queue at all."""
+        named = self.for_organization(organization).filter(name=name).first() if name else None
+        return named or self.default_of(organization)
+
 
 class Queue(Public):
     """A "fila": where conversations wait. ``texts`` is {moment: {language: text}}; a moment left out says
