@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -25,12 +26,12 @@ def test_no_bot_line_starts_to_be_sent_after_the_handoff() -> None:
     with together(2) as at_once:
         for number in range(ROUNDS):
             conversation = make_with_bot(address=f"whatsapp:+55115{number:08d}")
-            replies.say(conversation, cause=BOT, author=Author.BOT, body="Olá!", now=clock.now(), epoch=0)
+            _say(conversation)
 
             at_handoff, sending = at_once.run(
                 [
-                    lambda conversation=conversation: _hand_over(conversation),
-                    lambda conversation=conversation: _begin_to_send(conversation),
+                    partial(_hand_over, conversation),
+                    partial(_begin_to_send, conversation),
                 ]
             )
 
@@ -55,15 +56,17 @@ def test_a_late_answer_of_the_bot_is_not_even_accepted() -> None:
 
             _handed_over, _said = at_once.run(
                 [
-                    lambda conversation=conversation: _hand_over(conversation),
-                    lambda conversation=conversation: replies.say(
-                        conversation, cause=BOT, author=Author.BOT, body="Olá!", now=clock.now(), epoch=0
-                    ),
+                    partial(_hand_over, conversation),
+                    partial(_say, conversation),
                 ]
             )
 
             lines = Delivery.objects.filter(message__conversation=conversation, message__author=Author.BOT)
             assert {line.state for line in lines} <= {DeliveryState.CANCELLED}
+
+
+def _say(conversation: Conversation) -> None:
+    replies.say(conversation, cause=BOT, author=Author.BOT, body="Olá!", now=clock.now(), epoch=0)
 
 
 def _hand_over(conversation: Conversation) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from django.db.models import QuerySet
 
 from conversations import clock, errors
 from conversations.models import Conversation, Event, Handoff, Mode
 from operators import desk
+from operators.models import Operator
 from tests.builders import fresh, make_operator, make_waiting
 from tests.races.together import ROUNDS, together
 
@@ -19,10 +23,7 @@ def test_ten_operators_claim_one_conversation_and_the_losers_learn_who_has_it() 
         for number in range(ROUNDS):
             conversation = make_waiting(address=f"whatsapp:+55119{number:08d}")
 
-            def claim(operator, conversation=conversation):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-                return desk.claim(conversation, operator=operator, door="panel", now=clock.now())
-
-            results = at_once.run([lambda operator=operator: claim(operator) for operator in operators])
+            results = at_once.run([partial(_claim, conversation, operator) for operator in operators])
 
             won = [result for result in results if isinstance(result, Handoff)]
             lost = [result for result in results if isinstance(result, errors.AlreadyClaimed)]
@@ -41,12 +42,7 @@ def test_an_operator_with_five_places_never_takes_a_sixth() -> None:
         for number in range(ROUNDS):
             bia = make_operator(f"bia{number}", capacity=5)
 
-            results = at_once.run(
-                [
-                    lambda one=one, bia=bia: desk.claim(one, operator=bia, door="panel", now=clock.now())
-                    for one in waiting
-                ]
-            )
+            results = at_once.run([partial(_claim, one, bia) for one in waiting])
 
             refused = [result for result in results if isinstance(result, errors.AtCapacity)]
             held = Conversation.objects.held_by(bia)
@@ -54,7 +50,11 @@ def test_an_operator_with_five_places_never_takes_a_sixth() -> None:
             _put_back(held)
 
 
-def _put_back(held: object) -> None:
+def _claim(conversation: Conversation, operator: Operator) -> Handoff:
+    return desk.claim(conversation, operator=operator, door="panel", now=clock.now())
+
+
+def _put_back(held: QuerySet[Conversation]) -> None:
     """Waiting again for the next round, without the transitions: they are not what is raced here."""
-    pks = list(held.values_list("pk", flat=True))  # type: ignore[attr-defined]
+    pks = list(held.values_list("pk", flat=True))
     Conversation.objects.filter(pk__in=pks).update(mode=Mode.QUEUED, operator=None)

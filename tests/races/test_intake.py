@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from conversations.models import (
@@ -25,7 +27,7 @@ def test_fifty_copies_of_a_webhook_are_one_message() -> None:
         for _round in range(ROUNDS):
             sid = form()["MessageSid"]
 
-            results = at_once.run([lambda sid=sid: says("só uma vez", sid=sid)] * 50)
+            results = at_once.run([partial(says, "só uma vez", sid=sid)] * 50)
 
             outcomes = sorted(getattr(result, "outcome", result) for result in results)
             assert outcomes == [WebhookOutcome.APPLIED] + [WebhookOutcome.DUPLICATE] * 49
@@ -41,12 +43,7 @@ def test_the_first_messages_of_somebody_new_are_one_conversation(bubbles: int) -
         for number in range(ROUNDS):
             address = f"whatsapp:+55117{number:08d}"
 
-            results = at_once.run(
-                [
-                    lambda text=text, address=address: says(str(text), address=address)
-                    for text in range(bubbles)
-                ]
-            )
+            results = at_once.run([partial(says, str(text), address=address) for text in range(bubbles)])
 
             assert {getattr(result, "outcome", result) for result in results} == {WebhookOutcome.APPLIED}
             conversation = thread(address)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from conversations import clock, errors, handoffs
@@ -23,8 +25,8 @@ def test_a_message_during_the_release_is_seen_by_the_operator_or_answered_by_the
 
             released, _inbound = at_once.run(
                 [
-                    lambda conversation=conversation: _release(conversation),
-                    lambda address=address: says("só mais uma coisa", address=address),
+                    partial(_release, conversation),
+                    partial(says, "só mais uma coisa", address=address),
                 ]
             )
 

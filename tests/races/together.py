@@ -7,11 +7,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any
 
 from django.db import connections
-
-T = TypeVar("T")
 
 ROUNDS = 1000 if os.environ.get("RACES") == "full" else 25
 
@@ -22,10 +20,10 @@ class Together:
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self.pool = pool
 
-    def run(self, calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+    def run(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         barrier = threading.Barrier(len(calls))
 
-        def start(call: Callable[[], T]) -> T | Exception:
+        def start(call: Callable[[], Any]) -> Any:
             barrier.wait(timeout=60)
             try:
                 return call()
