@@ -46,7 +46,10 @@ def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], Ht
         if not isinstance(user, Operator):
             if wants_fragment(request):
                 return render(request, "operator/_expired.html", status=401)
-            return redirect_to_login(request.get_full_path() if request.method == "GET" else "/operator/")
+            login = redirect_to_login(request.get_full_path() if request.method == "GET" else "/operator/")
+            if settings.SESSION_COOKIE_NAME in request.COOKIES:
+                login["Location"] += "&expired=1"
+            return login
         asking = cast(OperatorRequest, request)
         asking.operator = user
         with ExitStack() as around:

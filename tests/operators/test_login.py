@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -79,6 +80,17 @@ class TestLogin:
 
     def test_says_when_the_session_had_expired(self, client: Client) -> None:
         assert "Sua sessão expirou. Entrar de novo." in client.get(f"{LOGIN}?expired=1").content.decode()
+
+    def test_is_where_an_expired_session_ends(self, client: Client, ana: Operator) -> None:
+        client.force_login(ana)
+        session = client.session
+        session["began"] = session["seen"] = int(time.time()) - 13 * 3600
+        session.save()
+
+        page = client.get("/operator/", follow=True)
+
+        assert "Sua sessão expirou. Entrar de novo." in page.content.decode()
+        assert page.redirect_chain == [("/accounts/login/?next=/operator/&expired=1", 302)]
 
     def test_sends_on_who_is_in_already(self, client: Client, ana: Operator) -> None:
         client.force_login(ana)
