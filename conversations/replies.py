@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -16,12 +19,32 @@ if TYPE_CHECKING:
     from conversations.models.conversation import ConversationQuerySet
     from operators.models import Operator
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 PART = messages.PART
 split = messages.split
 LONGEST = 20_000
 """Characters accepted in one go."""
 
 
+def _kept_when_late(say: Callable[P, T]) -> Callable[P, T]:
+    """What a bot says after its epoch is not sent, but helps the operator: the error names where it is kept."""
+
+    @functools.wraps(say)
+    def run(*args: P.args, **said: P.kwargs) -> T:
+        try:
+            return say(*args, **said)
+        except errors.StaleEpoch as stale:
+            kept = said["author"] == Author.BOT and suggest(cast(Conversation, args[0]), str(said["body"]))
+            if kept:
+                stale.extras["suggestion_id"] = kept
+            raise
+
+    return run
+
+
+@_kept_when_late
 @atomically
 def say(
     conversation: Conversation,
@@ -66,6 +89,15 @@ def say(
     if author == Author.OPERATOR:
         Handoff.objects.filter(open_for=conversation, first_reply_at=None).update(first_reply_at=now)
     return said
+
+
+def suggest(conversation: Conversation, text: str) -> UUID | None:
+    """Keep ``text`` as the suggestion of the open handoff that has none; that handoff's public id."""
+    handoff = Handoff.objects.filter(open_for=conversation).first()
+    if handoff is None or not text.strip():
+        return None
+    kept = Handoff.objects.filter(pk=handoff.pk, suggested_reply="").update(suggested_reply=text[:LONGEST])
+    return handoff.public_id if kept else None
 
 
 def clean(body: str) -> str:

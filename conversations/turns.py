@@ -75,7 +75,7 @@ def _accept(
     closed = BotTurn.objects.filter(pk=turn.pk, lease_number=turn.lease_number).exclude(open_for=None)
     if held is None:
         closed.update(open_for=None, due_at=None, leased_until=None)
-        _suggest(conversation, reply)
+        replies.suggest(conversation, "\n\n".join(reply.messages))
         return False
     if not closed.update(open_for=None, due_at=None, leased_until=None, lease_number=F("lease_number") + 1):
         raise _Overtaken
@@ -108,13 +108,6 @@ def _unless_looping(held: Conversation, reply: Reply, now: datetime) -> Reply:
     if reply.handoff is not None or recent + len(reply.messages) <= LOOP_LINES:
         return reply
     return Reply(handoff=HandoffRequest(reason=Reasons.LOOP))
-
-
-def _suggest(conversation: Conversation, reply: Reply) -> None:
-    """A late answer helps the operator: it becomes the suggestion of the open handoff that has none."""
-    text = "\n\n".join(reply.messages)
-    if text:
-        Handoff.objects.filter(open_for=conversation, suggested_reply="").update(suggested_reply=text)
 
 
 def _ask(turn: BotTurn, conversation: Conversation, handoff: Handoff | None) -> Reply:

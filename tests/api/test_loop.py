@@ -378,6 +378,7 @@ class TestSaying:
         )
 
         assert (response.status_code, code(response)) == (409, "stale_epoch")
+        assert response.json()["suggestion_id"] == str(fresh(conversation).open_handoff.public_id)
         assert not Message.objects.filter(body="tarde demais", author="bot").exists()
 
     def test_of_a_bot_needs_the_epoch(self) -> None:

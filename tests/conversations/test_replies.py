@@ -88,9 +88,9 @@ class TestAnOperator:
     def test_leaves_an_event_that_holds_no_text(self, ana: Operator, held: Conversation) -> None:
         (message,) = says_back(held, ana, "segredo")
 
-        event = Event.objects.get(kind="message.accepted", data__message=message.pk)
-        assert (event.seq, event.actor_kind, event.actor_id) == (
-            message.seq + 1,
+        event = Event.objects.get(conversation=held, seq=message.seq + 1)
+        assert (event.kind, event.actor_kind, event.actor_id) == (
+            "message.accepted",
             "operator",
             str(ana.public_id),
         )
@@ -386,3 +386,27 @@ class TestSplit:
 
     def test_cuts_a_word_that_is_longer_than_a_message(self) -> None:
         assert [len(part) for part in replies.split("a" * 4000)] == [1500, 1500, 1000]
+
+
+@pytest.mark.django_db
+class TestALateAnswer:
+    def test_is_kept_for_the_operator_and_not_sent(self) -> None:
+        conversation = make_waiting()
+
+        with pytest.raises(errors.StaleEpoch) as late:
+            bot_says(conversation, "Seu pedido sai hoje.", epoch=0)
+
+        handoff = fresh(conversation).open_handoff
+        assert handoff.suggested_reply == "Seu pedido sai hoje."
+        assert late.value.extras["suggestion_id"] == handoff.public_id
+        assert "Seu pedido sai hoje." not in [bubble.body for bubble in bubbles(conversation)]
+
+    def test_does_not_replace_what_the_bot_would_have_said_first(self) -> None:
+        conversation = make_waiting()
+        Handoff.objects.update(suggested_reply="Sai amanhã.")
+
+        with pytest.raises(errors.StaleEpoch) as late:
+            bot_says(conversation, "Seu pedido sai hoje.", epoch=0)
+
+        assert "suggestion_id" not in late.value.extras
+        assert fresh(conversation).open_handoff.suggested_reply == "Sai amanhã."
