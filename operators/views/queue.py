@@ -23,9 +23,11 @@ THEMES = ("light", "dark", "auto")
 @require_GET
 def page(request: OperatorRequest) -> HttpResponse:
     context = pages.home_context(request, clock.now())
-    if http.wants_fragment(request):
-        return render(request, "operator/_closed.html", context)
-    return render(request, "operator/console.html", context)
+    if not http.wants_fragment(request):
+        return render(request, "operator/console.html", context)
+    response = render(request, "operator/_closed.html", context)
+    response["HX-Push-Url"] = reverse("operator-queue")
+    return response
 
 
 @operator_required

@@ -80,8 +80,12 @@ function seen() {
     if (conversation() !== id || document.hidden || !atBottom() || told === `${id} ${seq}`) return;
     told = `${id} ${seq}`;
     const body = new URLSearchParams({ seq });
-    await fetch(`${chat().dataset.url}seen`, { method: "POST", headers: { "HX-Request": "true", ...csrf() }, body });
-    list();
+    try {
+      await fetch(`${chat().dataset.url}seen`, { method: "POST", headers: { "HX-Request": "true", ...csrf() }, body });
+      list();
+    } catch {
+      told = "";  // offline: say it when the thread is next asked for
+    }
   }, 1000);
 }
 

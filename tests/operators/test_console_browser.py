@@ -223,6 +223,18 @@ class TestThePageKeepsUp:
         assert panel.url.endswith(f"/operator/c/{first.public_id}/")
 
 
+def test_a_phone_shows_the_list_or_the_chat(panel: Page, ana: Operator) -> None:
+    panel.set_viewport_size({"width": 390, "height": 844})
+    held = builders.make_held(ana)
+    open_chat(panel, held)
+    expect(panel.locator("#queue")).to_be_hidden()
+
+    panel.get_by_role("link", name="Voltar para a fila").click()
+
+    expect(panel.locator(f"#row-{held.public_id}")).to_be_visible()
+    assert panel.url.endswith("/operator/")
+
+
 def test_a_new_message_stops_the_finishing(panel: Page, ana: Operator) -> None:
     held = builders.make_held(ana)
     open_chat(panel, held)
