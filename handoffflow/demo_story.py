@@ -52,33 +52,7 @@ class _Story:
     # with Ana --------------------------------------------------------------------------------
 
     def address_change(self) -> Thread:
-        """Three services: two long ago, one going on."""
-        ana, bia = self.ana, self.bia
-        thread = self._thread("Juliana Prado", "5511987654321")
-        began = 38 * DAY
-        thread.customer(began, "Oi! A capa de edredom veio no tamanho errado").bot(
-            began - 0.1,
-            "Que chato, Juliana! Vou chamar alguém da equipe para resolver a troca.",
-            calls=HandoffRequest(
-                reason="bot_asked", summary="Capa de edredom veio no tamanho errado.", intent="troca"
-            ),
-        )
-        thread.takes(began - 2, bia).says(
-            began - 3, bia, "Oi, Juliana! Já gerei a troca, a coleta passa amanhã."
-        )
-        thread.customer(began - 4, "Maravilha, obrigada!")
-        thread.finishes(
-            began - 6, bia, "solved", "Troca da capa de edredom: coleta no dia seguinte.", pedido="45107"
-        )
-        began = 11 * DAY
-        thread.customer(began, "Preciso da nota fiscal do pedido 46630").customer(
-            began - 0.3, "quero falar com um atendente"
-        )
-        thread.takes(began - 1, ana).says(began - 2, ana, "Enviei a nota para o seu e-mail. 😉")
-        thread.finishes(
-            began - 5, ana, "solved", "Segunda via da nota fiscal enviada por e-mail.", pedido="46630"
-        )
-
+        ana, thread = self.ana, self._regular_customer()
         thread.customer(21, "Oi, boa tarde").bot(20.9, _hello("Juliana"))
         thread.customer(20, "Quero mudar o endereço do pedido 48213").bot(
             19.8,
@@ -106,6 +80,34 @@ class _Story:
             "Só me manda um comprovante de residência?",
         )
         return thread.photo(9.5, "Esse serve?").customer(9, "Qualquer coisa me avisa 🙏")
+
+    def _regular_customer(self) -> Thread:
+        """Served twice before, by both."""
+        ana, bia = self.ana, self.bia
+        thread = self._thread("Juliana Prado", "5511987654321")
+        began = 38 * DAY
+        thread.customer(began, "Oi! A capa de edredom veio no tamanho errado").bot(
+            began - 0.1,
+            "Que chato, Juliana! Vou chamar alguém da equipe para resolver a troca.",
+            calls=HandoffRequest(
+                reason="bot_asked", summary="Capa de edredom veio no tamanho errado.", intent="troca"
+            ),
+        )
+        thread.takes(began - 2, bia).says(
+            began - 3, bia, "Oi, Juliana! Já gerei a troca, a coleta passa amanhã."
+        )
+        thread.customer(began - 4, "Maravilha, obrigada!")
+        thread.finishes(
+            began - 6, bia, "solved", "Troca da capa de edredom: coleta no dia seguinte.", pedido="45107"
+        )
+        began = 11 * DAY
+        thread.customer(began, "Preciso da nota fiscal do pedido 46630").customer(
+            began - 0.3, "quero falar com um atendente"
+        )
+        thread.takes(began - 1, ana).says(began - 2, ana, "Enviei a nota para o seu e-mail. 😉")
+        return thread.finishes(
+            began - 5, ana, "solved", "Segunda via da nota fiscal enviada por e-mail.", pedido="46630"
+        )
 
     def failed_message(self) -> Thread:
         ana = self.ana
