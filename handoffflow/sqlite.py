@@ -48,6 +48,11 @@ class Connection(sqlite3.Connection):
     def cursor(self, factory: Any = None) -> Cursor:  # type: ignore[override]
         return super().cursor(Cursor)
 
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        """The PRAGMAs of a connection being opened: they meet a busy database as well."""
+        give_up = time.monotonic() + WAIT_SECONDS
+        return self._ask_again(lambda: super(Connection, self).execute(*args), give_up)
+
     def in_turn(self, call: Callable[[], T], query: str = "") -> T:
         """Run a call of this connection; a writing one waits for its turn and keeps it to the end."""
         give_up = time.monotonic() + WAIT_SECONDS
@@ -84,6 +89,8 @@ class Connection(sqlite3.Connection):
                 busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                 if not busy or self.in_transaction or time.monotonic() > give_up:
                     raise
+                # Some kinds of busy are answered at once, without SQLite's own wait.
+                time.sleep(BUSY_SECONDS / 8)
 
     def _pass_on(self) -> None:
         if self._mine:

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,6 +209,21 @@ class TestAnotherProcess:
         other.execute("ROLLBACK")
         other.close()
         assert turn_is_free()
+
+
+class TestOpening:
+    def test_waits_for_whoever_has_the_file_to_themselves(self, tmp_path: Path) -> None:
+        file = tmp_path / "busy.sqlite3"
+        other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        other.execute("CREATE TABLE once (n)")
+        other.execute("BEGIN EXCLUSIVE")
+        threading.Timer(0.2, lambda: other.execute("COMMIT")).start()
+
+        opened = sqlite3.connect(file, factory=turn.Connection, timeout=turn.BUSY_SECONDS)
+
+        assert opened.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+        opened.close()
+        other.close()
 
 
 class TestTheDatabaseSettings:
