@@ -178,6 +178,18 @@ class TestTwoAddresses:
 
         assert conversation.contact != thread().contact
 
+    @pytest.mark.parametrize("known", [JOAO, USER_ID])
+    def test_are_a_matter_of_one_number_of_the_company(self, known: str) -> None:
+        says("oi", address=known, ExternalUserId=USER_ID)
+        second = Sender.objects.create(
+            organization=make_sender().organization, account_sid="AC2", address="whatsapp:+550002"
+        )
+
+        conversation = contacts.resolve(_inbound(ExternalUserId=USER_ID), sender=second)
+
+        assert addresses(conversation.contact) == {JOAO: "phone", USER_ID: "user_id"}
+        assert conversation.contact != Conversation.objects.get(sender=make_sender()).contact
+
     def test_reply_to_whichever_wrote_last(self) -> None:
         says("oi", ExternalUserId=USER_ID)
         says("oi", address=USER_ID)
