@@ -30,9 +30,11 @@ def brief(conversation: Conversation, *, before_seq: int, since: datetime) -> st
 
 
 def history(conversation: Conversation, *, upto_seq: int) -> tuple[Line, ...]:
-    """At most the last thirty bubbles that the customer saw or wrote, oldest first."""
+    """At most the last thirty bubbles of this bot session that the customer saw or wrote, oldest first."""
     newest = (
-        Message.objects.filter(conversation=conversation, seq__lte=upto_seq)
+        Message.objects.filter(
+            conversation=conversation, seq__gte=conversation.bot_session_seq, seq__lte=upto_seq
+        )
         .exclude(status=Status.CANCELLED)
         .newest_first()[:HISTORY]
     )

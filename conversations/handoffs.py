@@ -152,13 +152,14 @@ def release(
     farewell = notices.at(conversation, conversation.queue, texts.FAREWELL, now)
     held = Conversation.objects.human() if operator is None else Conversation.objects.held_by(operator)
     seen_by_them = {} if force else {"last_inbound_seq__lte": seen}
-    afresh = {"bot_session": F("bot_session") + 1, "bot_state": {}} if release.resume == Resume.CLOSE else {}
+    numbers = notices.numbers(farewell)
+    afresh = _new_session(numbers) if release.resume == Resume.CLOSE else {}
     taken = (
         _at(held, epoch)
         .filter(**seen_by_them)
         .take(
             conversation.pk,
-            notices.numbers(farewell),
+            numbers,
             unread=0,
             **afresh,
             **_back_to_bot(),
@@ -169,7 +170,7 @@ def release(
         return refusals.released_already(
             conversation, operator=operator, epoch=epoch, seen=seen, release=release
         )
-    seq = taken.seq - notices.numbers(farewell) + 1
+    seq = taken.seq - numbers + 1
     handoff = episodes.end(taken, release, seq=seq, now=now)
     _record(taken, "handoff.released", handoff, cause=cause, seq=seq, now=now, outcome=release.outcome)
     notices.say(taken, farewell, seq=seq + 1, cause=cause, now=now)
@@ -245,6 +246,7 @@ def _take_for(
         "epoch": F("epoch") + 1,
         "operator": operator,
         "offered_to": None,
+        "waiting_since": None,
         **changes,
     }
     waiting = Conversation.objects.queued().filter(Q(offered_to=None) | Q(offered_to=operator))
@@ -258,6 +260,15 @@ def _take_for(
 def _silence_bot(taken: Conversation) -> None:
     messages.cancel_waiting_bot_lines(taken)
     BotTurn.objects.close(taken)
+
+
+def _new_session(numbers: int) -> dict[str, Any]:
+    """The bot starts afresh after the ``numbers`` seqs that this transition takes."""
+    return {
+        "bot_session": F("bot_session") + 1,
+        "bot_session_seq": F("seq") + numbers + 1,
+        "bot_state": {},
+    }
 
 
 def _back_to_bot() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Case, F, IntegerField, Q, Value, When
+from django.db.models.expressions import Combinable
 
 from conversations import contacts, context, errors, handoffs, leases, messages, wakeup, words
 from conversations.atomically import atomically, passing
@@ -143,9 +144,8 @@ def _take(conversation: Conversation, inbound: InboundMessage, at: datetime, *, 
     taken = Conversation.objects.all().take(
         conversation.pk,
         messages.NUMBERS,
-        bot_session=Case(
-            When(fresh, then=F("bot_session") + 1), default=F("bot_session"), output_field=IntegerField()
-        ),
+        bot_session=_if(fresh, F("bot_session") + 1, "bot_session"),
+        bot_session_seq=_if(fresh, F("seq") + 1, "bot_session_seq"),
         unread=Case(When(mode=Mode.BOT, then=Value(0)), default=F("unread") + 1, output_field=IntegerField()),
         last_inbound_seq=F("seq") + 1,
         **changes,
@@ -157,6 +157,10 @@ def _take(conversation: Conversation, inbound: InboundMessage, at: datetime, *, 
         if older.update(**_as_newest(inbound, at)):
             return Conversation.objects.with_parties().get(pk=taken.pk)
     return taken
+
+
+def _if(condition: Q, then: Combinable, otherwise: str) -> Case:
+    return Case(When(condition, then=then), default=F(otherwise), output_field=IntegerField())
 
 
 def _as_newest(inbound: InboundMessage, at: datetime) -> dict[str, Any]:
@@ -217,7 +221,7 @@ def _still_counts(taken: Conversation, late: Message) -> bool:
 def _follow(taken: Conversation, message: Message, now: datetime) -> None:
     cause = Cause(kind="customer", door="webhook", message_id=message.pk)
     if words.opts_out(message.body):
-        return _fall_silent(taken, now)
+        return _fall_silent(taken, cause, now)
     if taken.contact.opted_out_at:
         # Writing again, or asking back in, ends the silence they asked for; the asking itself needs no answer.
         contacts.opt_in(taken.contact)
@@ -233,10 +237,13 @@ def _follow(taken: Conversation, message: Message, now: datetime) -> None:
     return None
 
 
-def _fall_silent(taken: Conversation, now: datetime) -> None:
+def _fall_silent(taken: Conversation, cause: Cause, now: datetime) -> None:
+    """Whoever asks for silence waits for nobody any more: no one could write to them."""
     contacts.opt_out(taken.contact, now=now)
-    messages.cancel_waiting_bot_lines(taken)
-    BotTurn.objects.close(taken)
+    taken.contact.opted_out_at = now
+    if not _cancelled(taken, cause, now):
+        messages.cancel_waiting_bot_lines(taken)
+        BotTurn.objects.close(taken)
 
 
 def _cancelled(taken: Conversation, cause: Cause, now: datetime) -> bool:

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=15)
 """An engine that has not answered by then is asked again by whoever takes the turn next."""
 LOOP_LINES, LOOP_SPAN = 20, timedelta(minutes=10)
+UNTOLD = 10
 CAUSE = Cause(kind="bot", door="worker")
 
 
@@ -81,7 +82,8 @@ def _accept(
         raise _Overtaken
     contacts.remember(held.contact, dict(reply.attributes))
     if told is not None:
-        Handoff.objects.filter(pk=told.pk).update(told_at=now)
+        ended = Handoff.objects.filter(conversation=held, open_for=None, told_at=None)
+        ended.update(told_at=now)
     _speak(held, _unless_looping(held, reply, now), now)
     return True
 
@@ -149,14 +151,12 @@ def _sound(reply: Reply) -> Reply:
 
 
 def _untold(conversation: Conversation) -> Handoff | None:
-    """The last service, while the bot has not been told of its end."""
-    last = (
-        Handoff.objects.select_related("operator")
-        .filter(conversation=conversation)
-        .order_by("-number")
-        .first()
-    )
-    return last if last and last.open_for_id is None and last.told_at is None else None
+    """The newest service that ended and the bot was not told of; one where somebody came before one where
+    nobody did."""
+    ended = Handoff.objects.filter(conversation=conversation, open_for=None, told_at=None)
+    untold = list(ended.select_related("operator").order_by("-number")[:UNTOLD])
+    served = [handoff for handoff in untold if handoff.handoff_at]
+    return next(iter(served or untold), None)
 
 
 def _answers(conversation: Conversation) -> tuple[Answer, ...]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import inspect
 import logging
 import os
@@ -35,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Due)
 
-MODULES = ("conversations.delivery", "conversations.turns", "conversations.retry", "conversations.deadlines")
+MODULES = ("conversations.delivery", "conversations.turns", "conversations.retry")
 """Where handlers register. By name, because they import this module."""
 
 IDLE = timedelta(milliseconds=250)
@@ -91,8 +90,7 @@ def handles(
 
 def load_handlers() -> None:
     for module in MODULES:
-        if importlib.util.find_spec(module):
-            importlib.import_module(module)
+        importlib.import_module(module)
 
 
 def _threaded(function: Callable[[Row, datetime], Any]) -> Callable[[Row, datetime], Awaitable[None]]:

@@ -105,6 +105,8 @@ class Conversation(Public):
     unread = models.PositiveIntegerField(default=0)
 
     bot_session = models.PositiveIntegerField(default=0)
+    bot_session_seq = models.PositiveIntegerField(default=0)
+    """Where the bot session begins in the thread."""
     bot_state = models.JSONField(default=dict, blank=True)
 
     last_preview = models.CharField(max_length=PREVIEW_LENGTH, blank=True, default="")

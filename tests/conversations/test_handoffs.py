@@ -152,7 +152,7 @@ class TestClaim:
         handoff = desk.claim(conversation, operator=ana, door="panel", now=clock.now())
 
         after = fresh(conversation)
-        assert (after.mode, after.operator, after.epoch) == (Mode.HUMAN, ana, 2)
+        assert (after.mode, after.operator, after.epoch, after.waiting_since) == (Mode.HUMAN, ana, 2, None)
         assert handoff.operator == ana
         assert handoff.handoff_at is not None
         assert kinds(conversation)[-1] == "handoff.claimed"

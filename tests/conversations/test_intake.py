@@ -408,6 +408,15 @@ class TestSilence:
 
         assert Delivery.objects.get().state == DeliveryState.CANCELLED
 
+    def test_ends_the_wait_for_a_person_without_a_word(self) -> None:
+        make_waiting()
+        before = len(bubbles(thread()))
+
+        says("parar")
+
+        assert thread().mode == Mode.BOT
+        assert len(bubbles(thread())) == before + 1
+
     def test_ends_without_a_word_when_asked(self) -> None:
         says("parar")
 

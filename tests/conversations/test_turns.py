@@ -279,6 +279,7 @@ class TestAnAnswer:
         answer()
 
         assert [turn.state for turn in asked] == [{}, {}]
+        assert [line.text for line in asked[1].history] == ["oi"]
 
     def test_remembers_what_it_learned_about_the_person(self, engine: Install) -> None:
         asked = engine(lambda turn: Reply(attributes={"city" if turn.attributes else "size": "M"}))
@@ -552,6 +553,21 @@ class TestAfterAPerson:
         assert turn.message is not None
         assert turn.message.text == "e o prazo?"
         assert turn.release is not None
+
+    def test_a_wait_that_was_given_up_does_not_hide_what_a_person_settled(self, engine: Install) -> None:
+        asked = engine(Reply(messages=("Olá!",)))
+        release(make_held(make_operator("ana")), summary="Entrega amanhã.")
+        says("atendente")
+        says("voltar")
+        says("oi")
+        answer()
+        says("e agora?")
+        answer()
+
+        first, second = asked
+        assert first.release is not None
+        assert first.release.summary == "Entrega amanhã."
+        assert second.release is None
 
     def test_without_a_bot_nobody_speaks_and_nobody_is_called(self) -> None:
         conversation = make_held(make_operator("ana"))
