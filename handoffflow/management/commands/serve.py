@@ -104,6 +104,8 @@ def _prepare_files() -> None:
         path.stat().st_mtime for folder in settings.STATICFILES_DIRS for path in Path(folder).rglob("*")
     )
     if not manifest.exists() or manifest.stat().st_mtime < max(sources, default=0):
+        sys.stdout.write("Preparing the static files, once: this takes a minute.\n")
+        sys.stdout.flush()
         call_command("collectstatic", interactive=False, verbosity=0)
 
 
