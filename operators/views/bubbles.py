@@ -42,6 +42,7 @@ class Bubble:
     quote: tuple[str, str] | None = None
     cards: list[Card] = field(default_factory=list)
     failure: Failure | None = None
+    waits: str = ""
     kind: str = "bubble"
     author: str = ""
     day: str = ""
@@ -107,7 +108,8 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         tick=_tick(message),
         quote=_quote(message.reply_to, contact),
         cards=found,
-        failure=failures.of(message),
+        failure=failures.of(message, now),
+        waits=_("Confirming") if message.status == Status.UNKNOWN else "",
         author=f"{message.author}{message.operator_id or ''}",
         day=wording.day(message.occurred_at, now),
         at=message.occurred_at,
@@ -132,7 +134,7 @@ def _tick(message: Message) -> tuple[str, str, str] | None:
     return {
         Status.QUEUED: ("clock", _("Sending"), ""),
         Status.SENDING: ("clock", _("Sending"), ""),
-        Status.UNKNOWN: ("clock", _("Confirming"), ""),
+        Status.UNKNOWN: ("clock", "", ""),
         Status.SENT: ("c1", _("Sent"), ""),
         Status.DELIVERED: ("cc", _("Delivered"), ""),
         Status.READ: ("cc", _("Read"), "rd"),

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from conversations import clock, delivery
 from conversations.contract import Cause
 from conversations.models import Message
 from operators import desk, forms, http
 from operators.http import OperatorRequest, operator_required
-from operators.views import pages, panes
+from operators.views import failures, pages, panes, wording
 from operators.views.refusals import refusable
 
 
@@ -96,11 +96,30 @@ def seen(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 
 
 @operator_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @refusable
 def retry(request: OperatorRequest, public_id: UUID, message_id: UUID) -> HttpResponse:
-    delivery.retry(_mine(request, public_id, message_id), cause=_cause(request), now=clock.now())
-    return _answer(request, public_id)
+    """GET asks first: what nobody has confirmed may be with the customer already."""
+    message = _mine(request, public_id, message_id)
+    if request.method != "POST":
+        return _ask_first(request, message)
+    unconfirmed = request.POST.get("unconfirmed") == "1"
+    delivery.retry(message, cause=_cause(request), now=clock.now(), unconfirmed=unconfirmed)
+    response = _answer(request, public_id)
+    response["HX-Trigger"] = "console:done"
+    return response
+
+
+def _ask_first(request: OperatorRequest, message: Message) -> HttpResponse:
+    now = clock.now()
+    if not failures.in_doubt(message, now):
+        raise delivery.NotRetryable
+    public_id = str(message.conversation.public_id)
+    name = wording.first_name(wording.contact_name(message.conversation))
+    context = {"id": public_id, "message": message, "first_name": name}
+    if http.wants_fragment(request):
+        return render(request, "operator/_again.html", context)
+    return render(request, "operator/again.html", pages.home_context(request, now, public_id) | context)
 
 
 @operator_required
@@ -117,7 +136,7 @@ def _mine(request: OperatorRequest, public_id: UUID, message_id: UUID) -> Messag
     if conversation.operator_id != request.operator.pk:
         raise Http404
     found = Message.objects.filter(conversation=conversation, public_id=message_id)
-    message = found.select_related("conversation", "delivery").first()
+    message = found.select_related("conversation__contact", "delivery").first()
     if message is None:
         raise Http404
     return message

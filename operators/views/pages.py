@@ -15,13 +15,14 @@ from conversations import clock
 from conversations.models import Conversation
 from operators import forms, http
 from operators.http import OperatorRequest
-from operators.views import panes, rows, wording
+from operators.views import failures, panes, rows, wording
 
 
 def find(request: OperatorRequest, public_id: UUID) -> Conversation:
     """The conversation, if this operator may see it; anybody else's does not exist."""
     visible = Conversation.objects.visible_to(request.operator).with_parties().select_related("offered_to")
-    conversation = visible.filter(public_id=public_id).first()
+    found = visible.filter(public_id=public_id).annotate(doubts=failures.doubts(clock.now()))
+    conversation = found.first()
     if conversation is None:
         raise Http404
     return conversation

@@ -112,13 +112,14 @@ def older_items(conversation: Conversation, before: int, now: datetime) -> tuple
     return items, messages[0].seq if more else 0
 
 
-def validator(conversation: Conversation, operator: Operator, now: datetime) -> tuple[Any, ...]:
+def validator(conversation: Any, operator: Operator, now: datetime) -> tuple[Any, ...]:
     """What the thread's fragment depends on: every event takes a seq, and so does every status that shows."""
     limits = window(conversation, now)
     return (
         conversation.seq,
         conversation.epoch,
         conversation.unread,
+        conversation.doubts,
         dock_of(conversation, operator, now),
         limits.level if limits else "",
         wording.day(now, now),

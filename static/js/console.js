@@ -67,7 +67,7 @@ document.addEventListener("htmx:error", ({ detail: { ctx } }) => { if (ctx && !c
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   const { sourceElement: from, request } = ctx;
   if (from.hasAttribute("data-seen")) request.body.set("seen", find("#bubbles").dataset.seq);
-  if (from.id !== "composer" && request.method === "POST") {
+  if (from.id !== "composer" && (request.method === "POST" || from.closest("#bubbles, #chead"))) {
     for (const [field, value] of Object.entries(shown())) request.body.set(field, value);
   }
   const queue = find("#queue");
@@ -83,6 +83,11 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
 dialog.addEventListener("close", () => dialog.replaceChildren());
 dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
 document.addEventListener("console:refused", () => dialog.close());
+document.addEventListener("console:done", () => {
+  if (!dialog.open) return;
+  dialog.close();
+  setTimeout(composer.focus);
+});
 document.addEventListener("console:closed", () => {
   dialog.close();
   setTimeout(() => (find("#mine .row.un") ?? find("#take-next"))?.focus());
@@ -138,8 +143,10 @@ function leave() {
 document.addEventListener("keydown", (event) => {
   const { target, key } = event;
   if (event.isComposing) return;
-  if (dialog.open || target.closest("[data-finalise]")) {
-    if (key === "Enter" && (event.ctrlKey || event.metaKey)) find("[data-finalise]").requestSubmit();
+  if (dialog.open || target.closest("[data-confirm]")) {
+    if (key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();  // or a focused link would be followed as well
+    find("[data-confirm]").requestSubmit();
     return;
   }
   if (key === "Escape") return leave();

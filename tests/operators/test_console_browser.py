@@ -252,6 +252,67 @@ def test_a_new_message_stops_the_finishing(panel: Page, ana: Operator) -> None:
     assert builders.fresh(held).mode == Mode.BOT
 
 
+def leave_unconfirmed(conversation: Conversation, operator: Operator, body: str) -> Message:
+    """A reply that has been without an answer of Twilio for more than a minute."""
+    message = desk.reply(
+        conversation,
+        operator=operator,
+        door="panel",
+        body=body,
+        epoch=conversation.epoch,
+        client_key=None,
+        now=clock.now(),
+    )[0]
+    Message.objects.filter(pk=message.pk).update(status=Status.UNKNOWN)
+    since = clock.now() - timedelta(seconds=61)
+    Delivery.objects.filter(message=message).update(state=DeliveryState.UNKNOWN, unknown_since=since)
+    return message
+
+
+def test_an_unconfirmed_message_is_sent_again_on_a_second_word(panel: Page, ana: Operator) -> None:
+    held = builders.make_held(ana)
+    message = leave_unconfirmed(held, ana, "Prontinho!")
+    open_chat(panel, held)
+    box(panel).fill("ainda escrev")
+    again = panel.get_by_role("button", name="Enviar de novo")
+
+    again.click()
+    dialog = panel.get_by_role("dialog")
+    expect(dialog).to_contain_text("Prontinho!")
+    panel.keyboard.press("Escape")
+    expect(again).to_be_focused()
+    again.click()
+    expect(dialog).to_be_visible()
+    panel.keyboard.press("Control+Enter")
+
+    expect(dialog).to_be_hidden()
+    expect(again).to_have_count(0)
+    expect(box(panel)).to_be_focused()
+    expect(box(panel)).to_have_value("ainda escrev")
+    message.refresh_from_db()
+    assert message.status == Status.QUEUED
+
+
+def test_an_unconfirmed_message_is_sent_again_without_script(
+    browser: Browser, live_server: Any, ana: Operator
+) -> None:
+    held = builders.make_held(ana)
+    message = leave_unconfirmed(held, ana, "Prontinho!")
+    context = browser.new_context(java_script_enabled=False, locale="pt-BR")
+    sign_in(context, ana, live_server.url)
+    page = context.new_page()
+    page.goto(f"{live_server.url}/operator/c/{held.public_id}/")
+
+    page.get_by_role("button", name="Enviar de novo").click()
+    expect(page.get_by_text("João vai receber duas vezes")).to_be_visible()
+    page.get_by_role("button", name="Enviar de novo").click()
+
+    expect(page.get_by_label("Mensagem", exact=True)).to_be_visible()
+    message.refresh_from_db()
+    assert message.status == Status.QUEUED
+    context.close()
+
+
 def test_everything_works_without_script(browser: Browser, live_server: Any, ana: Operator) -> None:
     waiting = builders.make_waiting()
     context = browser.new_context(java_script_enabled=False, locale="pt-BR")
@@ -302,6 +363,9 @@ def test_nobody_is_left_out(
             panel.locator("details.menu summary:visible").click()
         if state == "open and failed":
             panel.locator("details.ctx summary").click()
+        if state == "unconfirmed":
+            panel.get_by_role("button", name="Enviar de novo").click()
+            expect(panel.get_by_role("dialog")).to_be_visible()
         if state == "finalise":
             panel.get_by_role("button", name="Finalizar atendimento").click()
             expect(panel.get_by_role("dialog")).to_be_visible()
@@ -325,12 +389,14 @@ def states(ana: Operator) -> dict[str, Conversation | None]:
     )[0]
     Message.objects.filter(pk=failed.pk).update(status=Status.FAILED, error_code=63017)
     Delivery.objects.filter(message=failed).update(state=DeliveryState.FAILED, error_code=63017)
+    leave_unconfirmed(mine, ana, "Ainda está aí?")
     closed = builders.make_held(ana, address=RUI)
     past = clock.now() - timedelta(minutes=1)
     Conversation.objects.filter(pk=closed.pk).update(window_expires_at=past)
     return {
         "list": None,
         "open and failed": mine,
+        "unconfirmed": mine,
         "closed": closed,
         "other": builders.make_held(builders.make_operator("bia"), address=LIA),
         "waiting": builders.make_waiting(address=IVO),

@@ -404,6 +404,17 @@ class TestAFailedMessage:
         assert "/retry/" not in page
         assert "Descartar" in page
 
+    def test_offers_no_second_try_after_the_window(self, panel: Client, ana: Operator) -> None:
+        conversation = builders.make_held(ana)
+        fail(conversation, "Prontinho!", 63017)
+        past = clock.now() - timedelta(minutes=1)
+        Conversation.objects.filter(pk=conversation.pk).update(window_expires_at=past)
+
+        page = text(panel.get(place(conversation)))
+
+        assert "/retry/" not in page
+        assert "Descartar" in page
+
     def test_is_tried_again(self, panel: Client, ana: Operator) -> None:
         conversation = builders.make_held(ana)
         message = fail(conversation, "Prontinho!", 63017)
@@ -427,6 +438,103 @@ class TestAFailedMessage:
         message = fail(conversation, "Prontinho!", 63017)
 
         assert panel.post(place(conversation, f"retry/{message.public_id}")).status_code == 404
+
+
+def leave_unconfirmed(conversation: Conversation, body: str, *, ago: timedelta) -> Message:
+    """A reply of which nobody knows whether Twilio took it."""
+    message = fail(conversation, body, 0)
+    Message.objects.filter(pk=message.pk).update(status=Status.UNKNOWN, error_code=None)
+    row = Delivery.objects.filter(message=message)
+    row.update(state=DeliveryState.UNKNOWN, error_code=None, unknown_since=clock.now() - ago)
+    return message
+
+
+class TestAnUnconfirmedMessage:
+    LONG, SHORT = timedelta(seconds=61), timedelta(seconds=59)
+
+    def test_says_so_and_is_left_alone_for_a_minute(self, panel: Client, ana: Operator) -> None:
+        conversation = builders.make_held(ana)
+        leave_unconfirmed(conversation, "Prontinho!", ago=self.SHORT)
+
+        page = text(panel.get(place(conversation)))
+
+        assert "Confirmando" in page
+        assert "A Twilio não confirmou" not in page
+
+    def test_asks_for_a_look_after_that(self, panel: Client, ana: Operator) -> None:
+        conversation = builders.make_held(ana)
+        leave_unconfirmed(conversation, "Prontinho!", ago=self.LONG)
+
+        page = text(panel.get(place(conversation)))
+
+        assert "A mensagem pode ter chegado: confira antes de repetir." in page
+        assert "Enviar de novo</button>" in page
+        assert "Descartar</button>" in page
+
+    def test_comes_into_doubt_on_a_page_that_stays_open(self, panel: Client, ana: Operator) -> None:
+        conversation = builders.make_held(ana)
+        message = leave_unconfirmed(conversation, "Prontinho!", ago=self.SHORT)
+        first = panel.get(place(conversation, "thread"), headers=FRAGMENT)
+        before = clock.now() - self.LONG
+        Delivery.objects.filter(message=message).update(unknown_since=before)
+
+        again = panel.get(place(conversation, "thread"), headers=FRAGMENT | {"If-None-Match": first["ETag"]})
+
+        assert "A Twilio não confirmou" in text(again)
+
+    @pytest.mark.parametrize("headers", [{}, FRAGMENT])
+    def test_asks_before_it_is_sent_again(
+        self, panel: Client, ana: Operator, headers: dict[str, str]
+    ) -> None:
+        conversation = builders.make_held(ana)
+        message = leave_unconfirmed(conversation, "Prontinho!", ago=self.LONG)
+
+        asked = panel.get(place(conversation, f"retry/{message.public_id}"), headers=headers)
+
+        assert "João vai receber duas vezes" in text(asked)
+        assert 'name="unconfirmed" value="1"' in text(asked)
+        assert ("<html" in text(asked)) is not bool(headers)
+        message.refresh_from_db()
+        assert message.status == Status.UNKNOWN
+
+    def test_is_sent_again_on_a_persons_word(self, panel: Client, ana: Operator) -> None:
+        conversation = builders.make_held(ana)
+        message = leave_unconfirmed(conversation, "Prontinho!", ago=self.LONG)
+        again = place(conversation, f"retry/{message.public_id}")
+
+        refused = panel.post(again)
+        message.refresh_from_db()
+        assert (refused.status_code, message.status) == (409, Status.UNKNOWN)
+        sent = panel.post(again, {"unconfirmed": "1"})
+
+        message.refresh_from_db()
+        assert (sent.status_code, message.status) == (303, Status.QUEUED)
+
+    def test_is_not_asked_about_once_it_was_confirmed(self, panel: Client, ana: Operator) -> None:
+        conversation = builders.make_held(ana)
+        message = leave_unconfirmed(conversation, "Prontinho!", ago=self.LONG)
+        Message.objects.filter(pk=message.pk).update(status=Status.DELIVERED)
+
+        asked = panel.get(place(conversation, f"retry/{message.public_id}"), headers=FRAGMENT)
+
+        assert asked.status_code == 409
+        assert asked["HX-Trigger"] == "console:refused"
+
+    def test_is_given_up(self, panel: Client, ana: Operator) -> None:
+        conversation = builders.make_held(ana)
+        message = leave_unconfirmed(conversation, "Prontinho!", ago=self.LONG)
+
+        panel.post(place(conversation, f"discard/{message.public_id}"))
+
+        message.refresh_from_db()
+        assert message.status == Status.CANCELLED
+
+    def test_is_nobody_elses(self, panel: Client, bia: Operator) -> None:
+        conversation = builders.make_held(bia)
+        message = leave_unconfirmed(conversation, "Prontinho!", ago=self.LONG)
+
+        assert "Enviar de novo" not in text(panel.get(place(conversation)))
+        assert panel.get(place(conversation, f"retry/{message.public_id}")).status_code == 404
 
 
 def test_every_door_wants_its_method(panel: Client, ana: Operator) -> None:
