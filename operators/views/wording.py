@@ -21,11 +21,22 @@ def address(value: str) -> str:
     if not bare.startswith("+"):
         return _("number hidden")
     try:
-        return phonenumbers.format_number(
-            phonenumbers.parse(bare), phonenumbers.PhoneNumberFormat.INTERNATIONAL
-        )
+        number = phonenumbers.parse(bare)
     except phonenumbers.NumberParseException:
         return bare
+    shown = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    if phonenumbers.is_valid_number(number) or "-" in shown or shown.count(" ") > 1:
+        return shown
+    return _grouped(f"+{number.country_code}", bare)
+
+
+def _grouped(country: str, bare: str) -> str:
+    """A number of no known plan, its digits as they came: +55 00 93541-4415."""
+    local = bare.removeprefix(country)
+    area, rest = (local[:2], local[2:]) if len(local) > 9 else ("", local)
+    if not local.isdigit() or len(rest) < 7:
+        return f"{country} {local}"
+    return " ".join(filter(None, [country, area, f"{rest[:-4]}-{rest[-4:]}"]))
 
 
 def contact_name(conversation: Conversation) -> str:
