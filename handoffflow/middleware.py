@@ -27,6 +27,8 @@ _PRIVATE = ("/operator", "/admin", "/accounts", "/api", "/simulator")
 _TWILIO = "/api/twilio/"
 _PROBES = {"/healthz", "/readyz", "/metrics"}
 _TOUCH_SECONDS = 300
+_POLLS = re.compile(r"/operator/(?:list|c/[0-9a-f-]{36}/thread)")
+"""What an open console asks for by itself: nobody need be there."""
 
 
 @sync_and_async_middleware
@@ -160,7 +162,7 @@ class SessionLimits(MiddlewareMixin):
             return None
         if now - began > settings.SESSION_COOKIE_AGE or now - seen > settings.SESSION_IDLE_SECONDS:
             session.flush()
-        elif now - seen > _TOUCH_SECONDS:
+        elif now - seen > _TOUCH_SECONDS and not _POLLS.fullmatch(request.path_info):
             session["seen"] = now
         return None
 

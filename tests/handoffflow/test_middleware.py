@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -102,6 +103,17 @@ class TestASession:
         clock.shift(2 * 3600 + 1)
 
         assert not self.signed_in(ana)
+
+    @pytest.mark.parametrize("poll", ["list", f"c/{uuid4()}/thread"])
+    def test_is_not_kept_alive_by_a_console_that_nobody_looks_at(
+        self, ana: Client, clock: TimeMachineFixture, poll: str
+    ) -> None:
+        for _quarter in range(8):
+            clock.shift(900)
+            assert ana.get(f"/operator/{poll}", headers={"HX-Request": "true"}).status_code != 401
+        clock.shift(1)
+
+        assert ana.get(f"/operator/{poll}", headers={"HX-Request": "true"}).status_code == 401
 
     def test_travels_in_a_cookie_that_no_script_and_no_other_host_can_read(
         self, ana: Client, clock: TimeMachineFixture
