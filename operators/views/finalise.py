@@ -95,6 +95,7 @@ def _dialog(
         "id": str(conversation.public_id),
         "name": name,
         "first_name": wording.first_name(name),
+        "asked": conversation.handoff.summary if conversation.handoff else "",
         "outcomes": outcomes,
         "values": values | {"outcome": values["outcome"] or (outcomes[0][0] if outcomes else "")},
         "destinations": _destinations(),

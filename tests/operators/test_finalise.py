@@ -52,6 +52,11 @@ class TestTheDialog:
         assert 'value="wait" checked' in page
         assert "Encerra sem bot" in page
 
+    def test_reminds_of_what_was_asked_for_and_fills_in_nothing(self, panel: Client, ana: Operator) -> None:
+        page = text(panel.get(place(builders.make_held(ana))))
+
+        assert 'placeholder="Assunto: Quer trocar o endereço."></textarea>' in page
+
     def test_is_a_part_for_htmx_and_a_page_without_it(self, panel: Client, ana: Operator) -> None:
         conversation = builders.make_held(ana)
 
