@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
 
@@ -109,13 +110,19 @@ def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = 
 def _mine_to_act_on(
     visible: ConversationQuerySet, operator: Operator
 ) -> tuple[list[Conversation], list[Conversation]]:
-    """Who waits, in turn, and who is with this operator, latest first: one statement ("human" sorts first)."""
+    """Who waits, in turn, and who is with this operator, latest first: one statement ("human" sorts first).
+
+    The demo's customers stand after the real ones, as they are taken. Sorted here: the statement stops after
+    the first rows of its index, which a second order would make it read and sort as a whole.
+    """
     mine_or_waiting = visible.filter(Q(mode=Mode.QUEUED) | Q(mode=Mode.HUMAN, operator=operator))
     in_turn = mine_or_waiting.order_by("mode", "-priority", "waiting_since", "pk")
-    found = _with_last_words(_with_names(in_turn).select_related("open_handoff"))[: 2 * MOST]
+    rows = _with_names(in_turn).select_related("open_handoff").annotate(demo=F("sender__demo"))
+    found = _with_last_words(rows)[: 2 * MOST]
     mine = [conversation for conversation in found if conversation.mode == Mode.HUMAN]
     mine.sort(key=lambda held: (held.last_message_at or held.created_at, held.pk), reverse=True)
-    return [conversation for conversation in found if conversation.mode == Mode.QUEUED][:MOST], mine
+    waiting = [conversation for conversation in found if conversation.mode == Mode.QUEUED]
+    return sorted(waiting, key=attrgetter("demo"))[:MOST], mine
 
 
 def _folded(visible: ConversationQuerySet, operator: Operator, show: str) -> list[Conversation]:

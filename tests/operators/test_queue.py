@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations import clock
-from conversations.models import Conversation
+from conversations.models import Conversation, Sender
 from operators.models import Operator
 from tests import builders
 
@@ -60,6 +60,19 @@ class TestThePage:
         assert page.index(f"row-{first.public_id}") < page.index(f"row-{late.public_id}")
         assert "Pediu atendente" in page
         assert "Atender próximo" in page
+
+    def test_shows_real_customers_before_those_of_the_demo(self, panel: Client) -> None:
+        now = clock.now()
+        example = builders.make_waiting(address=phone(1), now=now - timedelta(minutes=9))
+        real = builders.make_waiting(address=phone(2), now=now - timedelta(minutes=2))
+        demo = Sender.objects.create(
+            organization=example.sender.organization, account_sid="ACdemo", address=phone(99), demo=True
+        )
+        Conversation.objects.filter(pk=example.pk).update(sender=demo)
+
+        page = text(panel.get("/operator/"))
+
+        assert page.index(f"row-{real.public_id}") < page.index(f"row-{example.public_id}")
 
     def test_counts_what_is_mine_against_my_places(self, panel: Client, ana: Operator) -> None:
         builders.make_held(ana)
