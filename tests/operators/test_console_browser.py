@@ -185,6 +185,7 @@ class TestThePageKeepsUp:
         expect(panel.locator(f"#row-{waiting.public_id}")).to_be_visible()
         expect(panel).to_have_title("(1) Atendimentos · HandoffFlow")
         expect(panel.locator("#pip")).to_contain_text("1")
+        expect(panel.get_by_role("heading", name="1 pessoa está esperando")).to_be_visible()
         expect(panel.get_by_role("status").filter(has_text="Nova conversa na fila")).to_be_visible()
 
     def test_with_who_was_faster(self, panel: Page) -> None:

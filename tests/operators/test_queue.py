@@ -151,6 +151,15 @@ class TestTheRefresh:
         assert again.status_code == 200
         assert f"row-{waiting.public_id}" in text(again)
 
+    def test_counts_who_waits_where_no_chat_is_open(self, panel: Client) -> None:
+        waiting = builders.make_waiting()
+
+        nothing_open = text(panel.get("/operator/list?open=", headers=FRAGMENT))
+        one_open = text(panel.get(f"/operator/list?open={waiting.public_id}", headers=FRAGMENT))
+
+        assert "1 pessoa está esperando" in nothing_open
+        assert "está esperando" not in one_open
+
     def test_tells_one_whose_session_ended_without_a_login_page(self, client: Client) -> None:
         response = client.get("/operator/list", headers=FRAGMENT)
 
