@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from django.db.models import DateTimeField, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from ninja import Query, Router
 
@@ -18,8 +16,9 @@ from handoffflow.models import Scope
 
 router = Router(tags=["conversations"])
 
-# A moment by its type: COALESCE with a plain parameter is text on MariaDB.
-_NEVER = Cast(Value(datetime(9999, 1, 1, tzinfo=UTC)), DateTimeField())
+# Of columns only: a constant moment is text to MariaDB and a number to SQLite.
+_SINCE = F("open_handoff__requested_at")
+_CLOSES = Coalesce("window_expires_at", "created_at")
 _ORDERS = {
     "priority": ("-priority", "since", "pk"),
     "waiting": ("since", "pk"),
@@ -44,9 +43,7 @@ def list_queue(request: ApiRequest, filters: Query[schemas.QueueFilter]) -> Http
         rows = rows.filter(operator__public_id=filters.agent_id)
     if filters.queue_id:
         rows = rows.filter(queue__public_id=filters.queue_id)
-    rows = rows.annotate(
-        since=Coalesce("waiting_since", _NEVER), closes=Coalesce("window_expires_at", _NEVER)
-    )
+    rows = rows.annotate(since=_SINCE, closes=_CLOSES)
     found = _page(rows, _ORDERS[filters.sort], filters, name=f"queue {filters.sort}")
     return render.unless_known(request, render.document(found))
 

@@ -117,6 +117,7 @@ def _conversation(
         queue_id=row.queue.public_id if row.queue else None,
         priority=row.priority,
         agent_id=row.operator.public_id if row.operator else None,
+        agent_name=row.operator.shown_name if row.operator else "",
         offered_to=row.offered_to.public_id if row.offered_to else None,
         handoff=_handoff(handoff, position) if handoff else None,
         handoff_at=handoff.handoff_at if handoff and row.mode == Mode.HUMAN else None,

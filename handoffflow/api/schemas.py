@@ -251,6 +251,7 @@ class Conversation(BaseModel):
     queue_id: UUID | None
     priority: int
     agent_id: UUID | None
+    agent_name: str = Field(description="The name the team sees; empty while nobody serves it.")
     offered_to: UUID | None
     handoff: Handoff | None = Field(description="The open episode, else the last one (it has released_at).")
     handoff_at: datetime | None = Field(description="Since when a person serves it; null while nobody does.")
