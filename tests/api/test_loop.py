@@ -105,7 +105,15 @@ class TestLoop:
                 "queue_id",
                 "priority",
             ),
-            *("agent_id agent_name", "offered_to", "handoff", "handoff_at", "waiting_since", "window_expires_at"),
+            *(
+                "agent_id",
+                "agent_name",
+                "offered_to",
+                "handoff",
+                "handoff_at",
+                "waiting_since",
+                "window_expires_at",
+            ),
             *("unread", "last_message", "merged_into", "updated_at"),
         }
 
