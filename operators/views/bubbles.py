@@ -27,7 +27,7 @@ class Bubble:
     id: str
     seq: int
     side: str
-    text: list[tuple[str, str]]
+    text: str
     time: str
     stamp: str
     who: str = ""
@@ -95,7 +95,7 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         id=str(message.public_id),
         seq=message.seq,
         side=SIDES[Author(message.author)],
-        text=[] if found and message.kind in cards.SAID_BY_CARD else markup.pieces(message.body),
+        text="" if found and message.kind in cards.SAID_BY_CARD else markup.html(message.body),
         time=wording.clock(message.occurred_at),
         stamp=message.occurred_at.isoformat(),
         who=_who(message, contact),

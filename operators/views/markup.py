@@ -1,27 +1,40 @@
-"""A message's text in pieces, as WhatsApp shows it: *bold*, _italic_, ~struck~ and addresses one can open.
+"""A message's text as WhatsApp shows it: *bold*, _italic_, ~struck~, ```code``` and addresses one can open.
 
-The pieces stay plain text; the template puts each into its own element.
+The one place where what a stranger wrote becomes markup. It is put together by ``format_html`` only: every piece
+of text is escaped, every tag is one of ours, and an address opens only if it begins with http.
 """
 
 from __future__ import annotations
 
 import re
 
-_MARKS = {"*": "b", "_": "i", "~": "s"}
-_PIECE = re.compile(
-    r"(?P<link>https?://[^\s<>\"]+[^\s<>\".,;:!?)\]])"
-    r"|(?<![\w*_~])(?P<mark>[*_~])(?P<marked>\S(?:[^\n*_~]*\S)?)(?P=mark)(?![\w*_~])"
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString
+
+_TAGS = {"*": "strong", "_": "em", "~": "s"}
+_SPAN = re.compile(
+    r"```(?P<code>[^`]+)```"
+    r"|(?P<link>https?://[^\s<>\"`]+[^\s<>\"`.,;:!?)\]*~'])"
+    r"|(?<![\w*_~])(?P<mark>[*_~])(?P<marked>(?!(?P=mark))\S(?:(?:(?!(?P=mark))[^\n])*(?!(?P=mark))\S)?)"
+    r"(?P=mark)(?![\w*_~])"
 )
 
 
-def pieces(text: str) -> list[tuple[str, str]]:
-    """(kind, text), kind being "" for plain text, ``b``, ``i``, ``s`` or ``a``."""
-    found: list[tuple[str, str]] = []
+def html(text: str) -> SafeString:
+    parts: list[SafeString] = []
     at = 0
-    for match in _PIECE.finditer(text):
-        if match.start() > at:
-            found.append(("", text[at : match.start()]))
-        kind = "a" if match["link"] else _MARKS[match["mark"]]
-        found.append((kind, match["link"] or match["marked"]))
+    for match in _SPAN.finditer(text):
+        parts += [escape(text[at : match.start()]), _span(match)]
         at = match.end()
-    return [*found, ("", text[at:])] if at < len(text) else found
+    return format_html_join("", "{}", ((part,) for part in [*parts, escape(text[at:])]))
+
+
+def _span(match: re.Match[str]) -> SafeString:
+    if match["code"]:
+        return format_html("<code>{}</code>", match["code"])
+    if match["link"]:
+        return format_html(
+            '<a href="{0}" target="_blank" rel="noopener noreferrer nofollow">{0}</a>', match["link"]
+        )
+    # What is inside holds no mark of this kind, so this goes no deeper than there are kinds of marks.
+    return format_html("<{0}>{1}</{0}>", _TAGS[match["mark"]], html(match["marked"]))

@@ -21,7 +21,6 @@ from conversations.models import (
 )
 from operators import desk
 from operators.models import Operator
-from operators.views import markup
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -249,22 +248,6 @@ class TestTheThread:
 
         assert "chegou atrasada" in page
         assert " cut" in page
-
-
-class TestMarkup:
-    @pytest.mark.parametrize(
-        ("said", "shown"),
-        [
-            ("escreva *atendente*.", [("", "escreva "), ("b", "atendente"), ("", ".")]),
-            ("_oi_ ~não~", [("i", "oi"), ("", " "), ("s", "não")]),
-            ("2*3*4 e snake_case_aqui", [("", "2*3*4 e snake_case_aqui")]),
-            ("veja https://ex.com/a?b=1.", [("", "veja "), ("a", "https://ex.com/a?b=1"), ("", ".")]),
-            ("javascript://x *", [("", "javascript://x *")]),
-            ("", []),
-        ],
-    )
-    def test_reads_as_whatsapp_shows_it(self, said: str, shown: list[tuple[str, str]]) -> None:
-        assert markup.pieces(said) == shown
 
 
 class TestClaim:
