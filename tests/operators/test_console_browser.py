@@ -118,7 +118,7 @@ class TestWhatIsTyped:
         panel.reload()
         expect(box(panel)).to_have_value("ainda escrev")
         box(panel).press("Enter")
-        expect(panel.locator("article.out", has_text="ainda escrev")).to_have_count(1)
+        expect(panel.locator("#bubbles article.out", has_text="ainda escrev")).to_have_count(1)
         panel.reload()
 
         expect(box(panel)).to_have_value("")
@@ -234,6 +234,25 @@ def test_a_phone_shows_the_list_or_the_chat(panel: Page, ana: Operator) -> None:
 
     expect(panel.locator(f"#row-{held.public_id}")).to_be_visible()
     assert panel.url.endswith("/operator/")
+
+
+@pytest.mark.parametrize("width", [761, 790, 882, 960, 1024, 390, 320])
+def test_nothing_in_the_header_covers_its_neighbour(panel: Page, ana: Operator, width: int) -> None:
+    """Beside the customer's phone the console is narrow; on a phone it is narrower."""
+    held = builders.make_held(ana, ProfileName="Antônio Carlos Meireles")
+    past = clock.now() - timedelta(minutes=1)
+    Conversation.objects.filter(pk=held.pk).update(window_expires_at=past)
+    open_chat(panel, held)
+    panel.set_viewport_size({"width": width, "height": 700})
+
+    who, chip, acts = (
+        panel.locator(place).bounding_box() for place in ("#chead .who", "#chead .chip", "#chead .acts")
+    )
+
+    assert who and chip and acts
+    assert chip["x"] + chip["width"] <= who["x"] + who["width"] + 0.5
+    assert who["x"] + who["width"] <= acts["x"]
+    assert acts["x"] + acts["width"] <= width
 
 
 def test_a_new_message_stops_the_finishing(panel: Page, ana: Operator) -> None:
