@@ -13,7 +13,7 @@ from conversations.contract import Cause
 from conversations.models import Message
 from operators import desk, forms, http
 from operators.http import OperatorRequest, operator_required
-from operators.views import failures, pages, panes, wording
+from operators.views import failures, markup, pages, panes, wording
 from operators.views.refusals import refusable
 
 
@@ -116,7 +116,7 @@ def _ask_first(request: OperatorRequest, message: Message) -> HttpResponse:
         raise delivery.NotRetryable
     public_id = str(message.conversation.public_id)
     name = wording.first_name(wording.contact_name(message.conversation))
-    context = {"id": public_id, "message": message, "first_name": name}
+    context = {"id": public_id, "message": message, "text": markup.html(message.body), "first_name": name}
     if http.wants_fragment(request):
         return render(request, "operator/_again.html", context)
     return render(request, "operator/again.html", pages.home_context(request, now, public_id) | context)

@@ -29,6 +29,11 @@ def html(text: str) -> SafeString:
     return format_html_join("", "{}", ((part,) for part in [*parts, escape(text[at:])]))
 
 
+def plain(text: str) -> str:
+    """The text without its marks, for where there is room for a line only."""
+    return _SPAN.sub(lambda match: match["code"] or match["link"] or plain(match["marked"]), text)
+
+
 def _span(match: re.Match[str]) -> SafeString:
     if match["code"]:
         return format_html("<code>{}</code>", match["code"])

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from conversations.models import PREVIEW_LENGTH, Conversation, Kind, Message, Mode, Reasons
 from conversations.models.conversation import ConversationQuerySet
 from operators.models import Operator
-from operators.views import wording
+from operators.views import markup, wording
 
 MOST = 50
 LATE = timedelta(minutes=3)
@@ -181,7 +181,7 @@ def _waiting(conversation: Conversation, now: datetime, opened: str) -> Waiting:
 
 def _said(conversation: Any) -> dict[str, str]:
     kind = conversation.said_kind or ""
-    said = " ".join((conversation.said or "").split())
+    said = markup.plain(" ".join((conversation.said or "").split()))
     return {"preview": said or kind_label(kind), "preview_icon": _icon(kind)} if kind else {}
 
 
@@ -206,7 +206,7 @@ def _values(conversation: Conversation, now: datetime, opened: str) -> dict[str,
         "name": name,
         "initials": wording.initials(name),
         "hue": wording.hue(conversation.contact),
-        "preview": conversation.last_preview or kind_label(conversation.last_kind),
+        "preview": markup.plain(conversation.last_preview) or kind_label(conversation.last_kind),
         "preview_icon": _icon(conversation.last_kind),
         "time": wording.recent(at, now),
         "stamp": at.isoformat() if at else "",

@@ -99,6 +99,17 @@ class TestMarkup:
     def test_reads_as_whatsapp_shows_it(self, said: str, shown: str) -> None:
         assert markup.html(said) == shown
 
+    @pytest.mark.parametrize(
+        ("said", "shown"),
+        [
+            ("*_muito_ bom* ```A*1``` https://ex.com/*a* 2*3", "muito bom A*1 https://ex.com/*a* 2*3"),
+            ("<b>*x*</b>", "<b>x</b>"),
+            ("", ""),
+        ],
+    )
+    def test_is_left_out_of_a_line_in_the_list(self, said: str, shown: str) -> None:
+        assert markup.plain(said) == shown
+
     @pytest.mark.parametrize("said", HOSTILE)
     def test_never_becomes_what_a_stranger_wrote(self, said: str) -> None:
         assert is_harmless(markup.html(said))
