@@ -249,7 +249,9 @@ def test_nothing_in_the_header_covers_its_neighbour(panel: Page, ana: Operator, 
         panel.locator(place).bounding_box() for place in ("#chead .who", "#chead .chip", "#chead .acts")
     )
 
-    assert who and chip and acts
+    assert who
+    assert chip
+    assert acts
     assert chip["x"] + chip["width"] <= who["x"] + who["width"] + 0.5
     assert who["x"] + who["width"] <= acts["x"]
     assert acts["x"] + acts["width"] <= width
