@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ("conversations", "races")
+PATIENCE_MS = 20_000
 TWILIO_SID = "AC00000000000000000000000000000001"
 TWILIO_AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -50,6 +51,7 @@ django.setup()
 from django.conf import settings as django_settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.urls import clear_url_caches  # noqa: E402
+from playwright.sync_api import expect  # noqa: E402
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
     call_command("compile_translations")
@@ -95,6 +97,8 @@ def _leave_out_browser_tests(config: pytest.Config, items: list[pytest.Item]) ->
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("browser"):
+        # A busy machine is not a broken page.
+        expect.set_options(timeout=PATIENCE_MS)
         # Django takes Playwright's loop for an async context; nothing asynchronous runs there.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 

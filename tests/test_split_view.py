@@ -50,7 +50,6 @@ def test_the_whole_loop_in_the_split_view(desk: str, page: Page) -> None:
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{desk}/simulator/split/")
     phone, console = page.get_by_role("log").first, page.frame_locator("iframe")
