@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from conversations import errors, leases, outcomes, settling, statuses, wakeup, work
+from conversations import errors, failpoints, leases, outcomes, settling, statuses, wakeup, work
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import (
@@ -85,6 +85,7 @@ async def _call(row: Delivery) -> client.Outcome:
 
 def _start(row: Delivery, now: datetime) -> bool:
     """Whether to make the call: the row is then committed as ``sending``."""
+    failpoints.reached("delivery.leased")
     if row.sender.paused:
         leases.reschedule(row, now + outcomes.PAUSED, attempts=0)
         return False
@@ -96,6 +97,7 @@ def _start(row: Delivery, now: datetime) -> bool:
     if row.sender.demo:
         _deliver_here(row, now)
         return False
+    failpoints.reached("delivery.sending")
     return True
 
 

@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import F, PositiveSmallIntegerField, Q, Value
 from django.db.models.functions import Greatest
 
-from conversations import episodes, errors, events, messages, notices, refusals, texts, wakeup
+from conversations import episodes, errors, events, failpoints, messages, notices, refusals, texts, wakeup
 from conversations.atomically import atomically
 from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause, Release
@@ -102,6 +102,7 @@ def claim(
         handoff = episodes.begin(taken, cause=cause, request=HandoffRequest(reason=Reasons.TAKEOVER), now=now)
         _silence_bot(taken)
     Handoff.objects.filter(pk=handoff.pk).update(operator=operator, handoff_at=now)
+    failpoints.reached("handoff.claiming")
     handoff.operator, handoff.handoff_at = operator, now
     seq = taken.seq - notices.numbers(greeting) + 1
     _record(
@@ -172,6 +173,7 @@ def release(
         )
     seq = taken.seq - numbers + 1
     handoff = episodes.end(taken, release, seq=seq, now=now)
+    failpoints.reached("handoff.releasing")
     _record(taken, "handoff.released", handoff, cause=cause, seq=seq, now=now, outcome=release.outcome)
     notices.say(taken, farewell, seq=seq + 1, cause=cause, now=now)
     if release.resume == Resume.BOT_NOW and taken.sender.bot_engine != BotEngineName.NONE:
@@ -209,6 +211,7 @@ def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
     if taken is None:
         return None
     handoff = episodes.begin(taken, cause=cause, request=asked.request, now=now)
+    failpoints.reached("handoff.requesting")
     _silence_bot(taken)
     seq = taken.seq - notices.numbers(words + notice) + 1
     seq = notices.say(taken, words, seq=seq, cause=cause, now=now)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.db.models.expressions import Combinable
 
-from conversations import contacts, context, errors, handoffs, leases, messages, wakeup, words
+from conversations import contacts, context, errors, failpoints, handoffs, leases, messages, wakeup, words
 from conversations.atomically import atomically, passing
 from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause
@@ -72,6 +72,7 @@ def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> Inbo
     )
     _settle(raw, sender, now=now)
     raw.save()
+    failpoints.reached("webhook.recorded")
     return raw
 
 
@@ -81,6 +82,7 @@ def receive_again(raw: InboundWebhook, *, now: datetime) -> bool:
     if raw.sender is None:
         return leases.finish(raw)
     _settle(raw, raw.sender, now=now)
+    failpoints.reached("retry.applied")
     if raw.outcome == WebhookOutcome.FAILED:
         raw.due_at = now + leases.back_off(raw.attempts, first=60, longest=3600)
     return leases.finish_or_undo(
@@ -122,6 +124,7 @@ def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetim
     late = now - at > LATE
     taken = _take(conversation, inbound, at, late=late)
     message = _append(taken, inbound, at, late=late)
+    failpoints.reached("intake.appended")
     if not late or _still_counts(taken, message):
         _follow(taken, message, now)
     return message

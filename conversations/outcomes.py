@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from conversations import leases, settling, statuses
+from conversations import failpoints, leases, settling, statuses
 from conversations.atomically import atomically
 from conversations.models import AddressKind, ContactAddress, Delivery, DeliveryState, Message, Sender, Status
 from conversations.statuses import QUIET
@@ -23,6 +23,7 @@ CAUSE = settling.CAUSE
 
 
 def settle(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
+    failpoints.reached("delivery.answered")
     if outcome.kind == "accepted":
         _accept(row, outcome, now)
     elif outcome.kind == "unknown":
@@ -33,6 +34,7 @@ def settle(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
         _alarm(row, outcome, now)
     elif not _fall_back(row, outcome, now):
         fail(row, now, code=outcome.code, cause=outcome.cause)
+    failpoints.reached("delivery.settled")
 
 
 def _accept(row: Delivery, outcome: client.Outcome, now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import F
 
-from conversations import clock, contacts, context, errors, handoffs, replies, work
+from conversations import clock, contacts, context, errors, failpoints, handoffs, replies, work
 from conversations.atomically import atomically
 from conversations.bots import base
 from conversations.bots.base import Answer, HandoffRequest, Reply, Turn
@@ -40,12 +40,15 @@ def run(turn: BotTurn, now: datetime) -> None:
     """Answer one due turn. The row carries the ``lease_number`` under which it was claimed."""
     conversation = Conversation.objects.with_parties().get(pk=turn.conversation_id)
     handoff = _untold(conversation)
+    failpoints.reached("bot.asking")
     try:
         reply = _sound(_ask(turn, conversation, handoff))
     except Exception as error:  # noqa: BLE001 - a bot may fail in any way; a person then looks at it
         logger.error("bot engine failed: %s", type(error).__name__)
         reply = Reply(handoff=HandoffRequest(reason=Reasons.BOT_FAILURE))
+    failpoints.reached("bot.answered")
     accept(turn, conversation, reply, told=handoff, now=clock.now())
+    failpoints.reached("bot.accepted")
 
 
 class _Overtaken(Exception):

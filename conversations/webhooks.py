@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
-from conversations import clock, delivery, intake
+from conversations import clock, delivery, failpoints, intake
 from conversations.models import Sender
 from conversations.twilio import signature
 
@@ -56,10 +56,13 @@ def twilio_form(door: Callable[[HttpRequest, Form], HttpResponse]) -> Callable[[
 
 @twilio_form
 def inbound(request: HttpRequest, form: Form) -> HttpResponse:
+    failpoints.reached("webhook.arrived")
     sender = _sender(form.get("AccountSid", ""), form.get("To", ""))
     if sender is None or _moved(form) or not _signed(request, form, sender.verifying_tokens):
         return _refused()
+    failpoints.reached("webhook.verified")
     intake.receive(form, sender=_kept(sender), now=clock.now())
+    failpoints.reached("webhook.stored")
     return HttpResponse(SAY_NOTHING, content_type="text/xml")
 
 
