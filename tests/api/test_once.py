@@ -159,7 +159,6 @@ class TestMessage:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.xdist_group("races")
-@pytest.mark.xdist_group("races")
 def test_fifty_copies_at_once_have_one_effect() -> None:
     ana = make_operator("ana")
     conversation = make_held(ana)
