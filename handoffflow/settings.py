@@ -138,6 +138,10 @@ DATABASES = {"default": env.database("DATABASE_URL", base=BASE_DIR, default=DATA
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 # A process that only serves pages may have no worker near it: /readyz then does not ask for one.
 WORKER_EXPECTED = env.boolean("WORKER_EXPECTED", default=True)
+# Empty: /metrics answers on this machine only.
+METRICS_TOKEN = env.text(
+    "METRICS_TOKEN", pattern=r"[\w.~+/-]{16,}=*", example="16 or more letters, digits or . ~ + / - _"
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from handoffflow import api, clock_door, health
+from handoffflow import api, clock_door, health, metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url=settings.LOGIN_REDIRECT_URL)),
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("metrics", metrics.expose),
 ]
 
 if settings.SIMULATOR_ENABLED:
