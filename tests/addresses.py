@@ -1,0 +1,135 @@
+"""Every address of the product, and what each of PEOPLE gets from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PEOPLE = ("anonymous", "ana", "bia", "davi", "caio")
+"""Nobody; the one who holds the chat; one of another queue; one of another company; the supervisor."""
+METHODS = ("GET", "POST", "PUT", "DELETE")
+Row = dict[str, str]
+Table = dict[str, Row]
+
+
+def row(default: str = "405", **methods: str) -> Row:
+    """What each of PEOPLE gets, by method; one number is for all of them. A form in these tests is empty."""
+    given = {method: methods.get(method, default) for method in METHODS}
+    return {method: said if " " in said else " ".join([said] * len(PEOPLE)) for method, said in given.items()}
+
+
+CHAT = "operator/c/<uuid:public_id>/"
+CONSOLE: Table = {
+    "operator/": row("302 405 405 405 405", GET="302 200 200 200 200"),
+    "operator/list": row("302 405 405 405 405", GET="302 200 200 200 200"),
+    "operator/next/": row("302 405 405 405 405", POST="302 200 200 200 200"),
+    "operator/stream": row(GET="401 503 503 503 503"),
+    "operator/preferences": row("302 405 405 405 405", POST="302 303 303 303 303"),
+    CHAT: row("302 405 405 405 405", GET="302 200 404 404 200"),
+    f"{CHAT}thread": row("302 405 405 405 405", GET="302 200 404 404 200"),
+    f"{CHAT}claim": row("302 405 405 405 405", POST="302 303 404 404 409"),
+    f"{CHAT}send": row("302 405 405 405 405", POST="302 422 404 404 422"),
+    f"{CHAT}seen": row("302 405 405 405 405", POST="302 204 404 404 204"),
+    f"{CHAT}release": row("302 405 405 405 405", GET="302 200 404 404 409", POST="302 422 404 404 422"),
+    f"{CHAT}retry/<uuid:message_id>": row(
+        "302 405 405 405 405", GET="302 409 404 404 404", POST="302 409 404 404 404"
+    ),
+    f"{CHAT}discard/<uuid:message_id>": row("302 405 405 405 405", POST="302 303 404 404 404"),
+}
+ACCOUNTS: Table = {
+    "": row("302"),
+    "accounts/login/": row("200", GET="200 302 302 302 302", DELETE="405"),
+    "accounts/logout/": row(POST="302"),
+    "accounts/language/": row(POST="302"),
+    "accounts/first/<str:token>/": row(GET="404", POST="404"),
+}
+CALL = "api/v1/conversations/<conv_id>"
+MACHINES: Table = {
+    "api/twilio/webhook": row(POST="415"),
+    "api/twilio/status": row(POST="415"),
+    "api/v1/openapi.json": row(GET="200"),
+    "api/v1/docs": row(GET="200"),
+    "api/v1/": row("404"),
+    "api/v1/^$": row("404"),
+    "api/v1/conversations": row(GET="401 200 200 200 200"),
+    "api/v1/conversations/handoff/queue": row(GET="401 200 200 200 200"),
+    CALL: row(GET="401 200 404 404 200"),
+    f"{CALL}/messages": row(GET="401 200 404 404 200", POST="401 202 404 404 409"),
+    f"{CALL}/handoff/request": row(POST="401 200 404 404 200"),
+    f"{CALL}/handoff/assign": row(POST="401 200 404 404 409"),
+    f"{CALL}/handoff/cancel": row(POST="401 409 404 404 409"),
+    f"{CALL}/handoff/release": row(POST="401 200 404 404 200"),
+    "metrics": row(GET="403"),
+    "healthz": row(GET="200"),
+    "readyz": row(GET="503"),
+}
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    f"{CALL}/messages": {"message_owner": "agent", "agent_id": "own", "body": "Bom dia!"},
+    f"{CALL}/handoff/request": {"reason": "rule"},
+    f"{CALL}/handoff/assign": {"agent_id": "own"},
+    f"{CALL}/handoff/release": {"outcome": "solved", "last_seen_seq": 99},
+}
+"""What a call needs in order to be about its conversation and not about its own form."""
+SIMULATOR: Table = {
+    "simulator/": row(GET="200"),
+    "simulator/split/": row(GET="200"),
+    "simulator/advance/": row(POST="404"),
+    "simulator/customers/": row(POST="303"),
+    "simulator/c/<int:number>/": row(GET="200"),
+    "simulator/c/<int:number>/say/": row(POST="303"),
+    "simulator/c/<int:number>/act/<str:name>/": row(POST="303"),
+    "simulator/files/<str:sid>/": row(GET="404"),
+}
+
+
+def staff(**methods: str) -> Row:
+    """Everybody else is sent to the door, which lets no operator in. Django reads PUT and DELETE as GET."""
+    default = methods.get("GET", "405")
+    return {method: f"302 302 302 302 {methods.get(method, default)}" for method in METHODS}
+
+
+def pages_of(model: str, *, make: bool, change: bool, delete: bool) -> Table:
+    place, one = f"admin/{model}/", f"admin/{model}/<path:object_id>/"
+    form = staff(GET="200", POST="200")
+    return {
+        place: form,
+        f"{place}add/": form if make else staff(GET="403", POST="403"),
+        f"{one}history/": form,
+        f"{one}delete/": form if delete else staff(GET="403", POST="403"),
+        f"{one}change/": form if change else staff(GET="200", POST="403"),
+        one: staff(GET="302", POST="302"),
+    }
+
+
+ADMIN: Table = {
+    "admin/": staff(GET="200"),
+    "admin/login/": row("302 403 403 403 302"),
+    "admin/logout/": staff(POST="302"),
+    "admin/password_change/": staff(GET="200", DELETE="405"),
+    "admin/password_change/done/": staff(GET="200", POST="405", PUT="405", DELETE="405"),
+    "admin/jsi18n/": staff(GET="200", POST="405", PUT="405", DELETE="405"),
+    "admin/autocomplete/": staff(GET="403", POST="405", PUT="405", DELETE="405"),
+    "admin/r/<path:content_type_id>/<path:object_id>/": staff(GET="404"),
+    "admin/operators/operator/<id>/password/": staff(GET="200"),
+    "admin/^(?P<app_label>conversations|handoffflow|operators)/$": staff(GET="200"),
+    "admin/(?P<url>.*)$": staff(GET="404"),
+    **pages_of("conversations/conversation", make=False, change=False, delete=False),
+    **pages_of("conversations/handoff", make=False, change=False, delete=False),
+    **pages_of("conversations/inboundwebhook", make=False, change=False, delete=False),
+    **pages_of("conversations/delivery", make=False, change=False, delete=False),
+    **pages_of("conversations/queue", make=True, change=True, delete=True),
+    **pages_of("conversations/botanswer", make=True, change=True, delete=True),
+    **pages_of("conversations/sender", make=True, change=True, delete=False),
+    **pages_of("handoffflow/apikey", make=True, change=False, delete=False),
+    **pages_of("operators/operator", make=True, change=True, delete=False),
+    **pages_of("operators/reason", make=True, change=True, delete=True),
+}
+EVERYTHING = CONSOLE | ACCOUNTS | MACHINES | SIMULATOR | ADMIN
+TABLES = {
+    "console": CONSOLE,
+    "accounts": ACCOUNTS,
+    "machines": MACHINES,
+    "simulator": SIMULATOR,
+    "admin": ADMIN,
+}
+ABSENT = row()["POST"]
+"""The POST of a page that takes none: there is nothing to forge."""
