@@ -27,7 +27,7 @@ _PRIVATE = ("/operator", "/admin", "/accounts", "/api", "/simulator")
 _TWILIO = "/api/twilio/"
 _PROBES = {"/healthz", "/readyz", "/metrics"}
 _TOUCH_SECONDS = 300
-_POLLS = re.compile(r"/operator/(?:list|c/[0-9a-f-]{36}/thread)")
+_POLLS = re.compile(r"/operator/(?:list|stream|c/[0-9a-f-]{36}/thread)")
 """What an open console asks for by itself: nobody need be there."""
 
 

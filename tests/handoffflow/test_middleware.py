@@ -103,7 +103,7 @@ class TestASession:
 
         assert not self.signed_in(ana)
 
-    @pytest.mark.parametrize("poll", ["list", "c/0ab98d9f-bace-42a6-bf5b-9e5a8b4071ba/thread"])
+    @pytest.mark.parametrize("poll", ["list", "stream", "c/0ab98d9f-bace-42a6-bf5b-9e5a8b4071ba/thread"])
     def test_is_not_kept_alive_by_a_console_that_nobody_looks_at(
         self, ana: Client, clock: TimeMachineFixture, poll: str
     ) -> None:

@@ -153,6 +153,44 @@ class TestServe:
             assert f"Cannot listen on 127.0.0.1:{port}" in served.process.stdout.read()
 
 
+class TestStreams:
+    @pytest.fixture
+    def cookie(self, environment: dict[str, str]) -> str:
+        """A session of an operator of this installation."""
+        sign_in = (
+            "from django.conf import settings; from django.test import Client;"
+            "from operators.models import Operator; client = Client();"
+            "client.force_login(Operator.objects.create_user('ana'));"
+            "print(f'{settings.SESSION_COOKIE_NAME}={client.session.session_key}')"
+        )
+        command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", sign_in]
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def test_end_well_with_the_process_and_hold_no_connection(self, serve: Serve, cookie: str) -> None:
+        served = serve("--only", "stream").wait_until_ready()
+        first = self.opened(served, cookie)
+        with_one = self.connections(served)
+        others = [self.opened(served, cookie) for _ in range(19)]
+
+        # SQLite keeps the file of one that was closed, for the next to use.
+        assert self.connections(served) <= with_one + 1
+        assert served.end(signal.SIGTERM) == 0
+        # Their last chunk says so: a stream that was cut off raises here.
+        assert [stream.read() for stream in (first, *others)] == [b""] * 20
+
+    def opened(self, served: Served, cookie: str) -> http.client.HTTPResponse:
+        stream = served.get("/operator/stream", Cookie=cookie)
+        assert stream.status == 200
+        while stream.readline().strip():
+            pass
+        return stream
+
+    def connections(self, served: Served) -> int:
+        files = Path(f"/proc/{served.process.pid}/fd").iterdir()
+        return sum(str(file.readlink()).endswith("db.sqlite3") for file in files)
+
+
 class TestAnInstallation:
     """With DEBUG off and nothing set: the two commands of the manual."""
 

@@ -1,0 +1,210 @@
+"""One reader of the events for all streams of this process.
+
+It is woken by a bell in the same process, and looks by itself for what other processes wrote. Listeners get what
+they may see, with the cursor behind it. As long as nobody listens it sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import close_old_connections, connection, connections
+
+from conversations import clock, events, wakeup
+from conversations.models import Event
+from operators import grants
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOOKS = {"sqlite": 0.1, "mysql": 0.25, "postgresql": 1.0}
+"""How often it looks by itself, in seconds."""
+GATHER_SECONDS = 0.025
+TRUST_SECONDS = 1.0
+CHECK_SECONDS = 3.0
+TROUBLE_SECONDS = 1.0
+MOST_TOLD = 4 * events.MOST
+
+
+class Listener:
+    """What one stream still has to say. Lives on the hub's loop."""
+
+    def __init__(self, entry: grants.Entry, granted: grants.Grants) -> None:
+        self.entry = entry
+        self.grants = granted
+        self._ended = False
+        self._feed: events.Feed | None = None
+        self._woken = asyncio.Event()
+
+    def offer(self, feed: events.Feed) -> None:
+        """Put a portion behind those that wait; too many of them are given up for a fresh start."""
+        waiting = self._feed.events if self._feed else []
+        lost = feed.expired or bool(self._feed and self._feed.expired) or len(waiting) > events.MOST
+        self._feed = events.Feed([] if lost else waiting + feed.events, feed.cursor, expired=lost)
+        self._woken.set()
+
+    def end(self) -> None:
+        self._ended = True
+        self._woken.set()
+
+    def ended(self) -> bool:
+        return self._ended
+
+    async def next(self, seconds: float) -> events.Feed | None:
+        """What has come, or None when nothing did for so long or the end has."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return None
+        self._woken.clear()
+        feed, self._feed = self._feed, None
+        return None if self._ended else feed
+
+
+class Hub:
+    """``start`` it on the loop that serves the streams; ``stop`` ends them all and does not wait."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self._listeners: set[Listener] = set()
+        self._told: dict[int, None] = {}
+        self._version: tuple[int, float] = (0, 0.0)
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._woken, self._live = asyncio.Event(), asyncio.Event()
+        self._told.clear()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="hub-db")
+        self._tasks = [loop.create_task(self._follow()), loop.create_task(self._check())]
+        self._unlisten = wakeup.news.listen(lambda: self._wake(loop))
+        self.running = True
+
+    def stop(self) -> None:
+        if not self.running:
+            return
+        self.running = False
+        self._unlisten()
+        for task in self._tasks:
+            task.cancel()
+        for listener in self._listeners:
+            listener.end()
+        self._live.set()
+        self._pool.submit(connections.close_all)
+        self._pool.shutdown(wait=False)
+
+    async def join(self, listener: Listener) -> None:
+        """From here on the listener is told everything; what was before, it has to read itself."""
+        self._listeners.add(listener)
+        self._woken.set()
+        await self._live.wait()
+        if not self.running:
+            listener.end()
+
+    def leave(self, listener: Listener) -> None:
+        self._listeners.discard(listener)
+
+    async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the database in the hub's own thread, over the one connection that all streams share."""
+
+        def fresh() -> T:
+            close_old_connections()
+            return call(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, fresh)
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            loop.call_soon_threadsafe(self._woken.set)
+        except RuntimeError:
+            logger.debug("rung after the end")
+
+    async def _follow(self) -> None:
+        cursor: str | None = None
+        while True:
+            if not self._listeners:
+                cursor = None
+                self._live.clear()
+                self._woken.clear()
+                await self._woken.wait()
+                continue
+            self._woken.clear()
+            try:
+                feed = await self.read(self._look, cursor)
+            except Exception as error:  # noqa: BLE001 - a database that is away comes back
+                logger.error("the stream cannot read: %s", type(error).__name__)
+                await asyncio.sleep(TROUBLE_SECONDS)
+                continue
+            if feed is not None:
+                cursor = feed.cursor
+                self._tell(feed)
+            self._live.set()
+            await self._pause(feed is not None and feed.more)
+
+    def _look(self, cursor: str | None) -> events.Feed | None:
+        """What is new; None if SQLite's own count of changes says that nothing can be."""
+        if cursor is not None and connection.vendor == "sqlite" and not self._changed():
+            return None
+        return events.since(cursor, organization=None)
+
+    def _changed(self) -> bool:
+        with connection.cursor() as sql:
+            version = int(sql.execute("PRAGMA data_version").fetchone()[0])
+        known, looked_at = self._version
+        if version == known and time.monotonic() - looked_at < TRUST_SECONDS:
+            return False
+        self._version = (version, time.monotonic())
+        return True
+
+    def _tell(self, feed: events.Feed) -> None:
+        news = [event for event in feed.events if self._is_news(event)]
+        if not news and not feed.expired:
+            return
+        for listener in self._listeners:
+            listener.offer(events.Feed(news, feed.cursor, expired=feed.expired))
+
+    def _is_news(self, event: Event) -> bool:
+        if event.pk in self._told:
+            return False
+        self._told[event.pk] = None
+        if len(self._told) > MOST_TOLD:
+            del self._told[next(iter(self._told))]
+        return True
+
+    async def _pause(self, more: bool) -> None:
+        """Gather for a moment what comes at once, then sleep until something does."""
+        if more:
+            return
+        await asyncio.sleep(GATHER_SECONDS)
+        try:
+            async with asyncio.timeout(LOOKS.get(connection.vendor, TRUST_SECONDS)):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _check(self) -> None:
+        """End the streams of whoever may no longer look, and learn what the others may see now."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            entries = {listener.entry for listener in self._listeners}
+            if not entries:
+                continue
+            try:
+                granted = await self.read(grants.still, entries, clock.now())
+            except Exception as error:  # noqa: BLE001 - a database that is away comes back
+                logger.error("the stream cannot check its grants: %s", type(error).__name__)
+                continue
+            for listener in tuple(self._listeners):
+                if listener.entry not in entries:
+                    continue
+                if (now_granted := granted.get(listener.entry)) is None:
+                    listener.end()
+                else:
+                    listener.grants = now_granted

@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.test import AsyncClient, Client
+
+from conversations import clock, events
+from conversations.models import Contact, Conversation, Event, Organization, Queue, Sender
+from operators import hub as hubs
+from operators.models import Operator
+from operators.stream import hub
+from tests import builders
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
+URL = "/operator/stream"
+says = sync_to_async(builders.says)
+
+
+@pytest.fixture
+def ana() -> Operator:
+    return builders.make_operator("ana")
+
+
+def browser(operator: Operator) -> AsyncClient:
+    client = AsyncClient()
+    client.force_login(operator)
+    return client
+
+
+def live(story: Callable[[], Awaitable[None]]) -> None:
+    """Run a story on a loop with the hub beside it."""
+
+    async def told() -> None:
+        await hub.start()
+        try:
+            async with asyncio.timeout(30):
+                await story()
+        finally:
+            hub.stop()
+            await asyncio.to_thread(hub._pool.shutdown)
+
+    async_to_sync(told)()
+
+
+class Stream:
+    def __init__(self, content: AsyncIterator[bytes]) -> None:
+        self._content = content
+        self._frames: list[dict[str, str]] = []
+        self.cursor = ""
+
+    async def next(self) -> dict[str, str]:
+        while not self._frames:
+            chunk = (await anext(self._content)).decode()
+            lines = [frame.splitlines() for frame in chunk.strip().split("\n\n")]
+            self._frames += [dict(line.split(": ", 1) for line in frame) for frame in lines]
+        frame = self._frames.pop(0)
+        self.cursor = frame.get("id", self.cursor)
+        return frame
+
+    async def changed(self, count: int) -> list[dict[str, Any]]:
+        """The data of so many changes; any other frame in between is an error."""
+        frames = [await self.next() for _ in range(count)]
+        assert {frame["event"] for frame in frames} == {"changed"}
+        return [json.loads(frame["data"]) for frame in frames]
+
+    async def over(self) -> bool:
+        try:
+            await anext(self._content)
+        except StopAsyncIteration:
+            return True
+        return False
+
+
+@asynccontextmanager
+async def listening(client: AsyncClient, url: str = URL, cursor: str = "") -> AsyncIterator[Stream]:
+    headers = {"Last-Event-ID": cursor} if cursor else {}
+    response: Any = await client.get(url, headers=headers)
+    assert response.status_code == 200, response.status_code
+    content = response.streaming_content
+    stream = Stream(content)
+    first = await stream.next()
+    assert (first["event"], first["retry"].isdigit()) == ("ping", True)
+    try:
+        yield stream
+    finally:
+        await content.aclose()
+
+
+def told(found: list[Event]) -> list[dict[str, Any]]:
+    return [
+        {"conversation": str(event.conversation.public_id), "seq": event.seq, "kind": event.kind}
+        for event in found
+    ]
+
+
+def all_events() -> list[dict[str, Any]]:
+    return told(list(Event.objects.select_related("conversation").order_by("pk")))
+
+
+def write(conversation: Conversation, first: int, count: int = 1) -> None:
+    """Rows as another process leaves them: no bell rings."""
+    rows = [
+        Event(
+            organization_id=conversation.sender.organization_id,
+            conversation=conversation,
+            seq=first + number,
+            kind="message.received",
+            actor_kind="customer",
+            epoch_before=0,
+            epoch_after=0,
+            created_at=clock.now(),
+        )
+        for number in range(count)
+    ]
+    Event.objects.bulk_create(rows)
+
+
+class TestTheDoor:
+    def test_answers_a_stranger_401_and_never_the_login_page(self, client: Client) -> None:
+        response = client.get(URL)
+
+        assert (response.status_code, response.content) == (401, b"")
+
+    def test_takes_no_form(self, client: Client) -> None:
+        assert client.post(URL).status_code == 405
+
+    def test_is_closed_while_nobody_reads_the_events(self, client: Client, ana: Operator) -> None:
+        client.force_login(ana)
+
+        response = client.get(URL)
+
+        assert response.status_code == 503
+        assert response["Retry-After"]
+
+    def test_says_that_nobody_may_keep_or_hold_it_back(self, ana: Operator) -> None:
+        client = browser(ana)
+
+        async def story() -> None:
+            response: Any = await client.get(URL)
+            assert response["Content-Type"] == "text/event-stream"
+            assert response["X-Accel-Buffering"] == "no"
+            assert "no-store" in response["Cache-Control"]
+            await response.streaming_content.aclose()
+
+        live(story)
+
+
+class TestAStream:
+    def test_tells_what_changed_and_nothing_more(self, ana: Operator) -> None:
+        client = browser(ana)
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await says("meu CPF é 123")
+                count = await Event.objects.acount()
+
+                assert await stream.changed(count) == await sync_to_async(all_events)()
+
+        live(story)
+
+    def test_tells_everything_once_across_a_cut(self, ana: Operator) -> None:
+        client = browser(ana)
+        seen: list[dict[str, Any]] = []
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await says("um")
+                seen.extend(await stream.changed(await Event.objects.acount()))
+            await says("dois")
+            away = await Event.objects.acount() - len(seen)
+            # The address still has the cursor of the page; the header knows better.
+            old = await sync_to_async(events.since)(None, organization=None)
+            async with listening(client, f"{URL}?since={old.cursor}", stream.cursor) as again:
+                seen.extend(await again.changed(away))
+                await says("três")
+                seen.extend(await again.changed(await Event.objects.acount() - len(seen)))
+
+        live(story)
+
+        assert seen == all_events()
+
+    def test_begins_where_the_page_was(self, ana: Operator) -> None:
+        client = browser(ana)
+
+        async def story() -> None:
+            page = await sync_to_async(events.since)(None, organization=None)
+            await says("oi")
+            async with listening(client, f"{URL}?since={page.cursor}") as stream:
+                assert await stream.changed(await Event.objects.acount())
+
+        live(story)
+
+    def test_hears_what_another_process_wrote(self, ana: Operator) -> None:
+        client = browser(ana)
+        conversation = builders.make_with_bot()
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await sync_to_async(write)(conversation, 1_000)
+
+                assert [change["seq"] for change in await stream.changed(1)] == [1_000]
+
+        live(story)
+
+    def test_asks_for_a_fresh_start_after_a_cursor_nobody_knows(self, ana: Operator) -> None:
+        client = browser(ana)
+
+        async def story() -> None:
+            async with listening(client, cursor="rubbish") as stream:
+                assert (await stream.next())["event"] == "resync"
+                await says("oi")
+                assert await stream.changed(1)
+
+        live(story)
+
+    def test_asks_for_a_fresh_start_after_a_long_absence(self, ana: Operator) -> None:
+        client = browser(ana)
+        conversation = builders.make_with_bot()
+        page = events.since(None, organization=None)
+        write(conversation, 1_000, count=events.MOST + 1)
+
+        async def story() -> None:
+            async with listening(client, cursor=page.cursor) as stream:
+                assert (await stream.next())["event"] == "resync"
+
+        live(story)
+
+    def test_asks_for_a_fresh_start_when_it_cannot_keep_up(self, ana: Operator) -> None:
+        client = browser(ana)
+        conversation = builders.make_with_bot()
+
+        async def story() -> None:
+            async with listening(client) as slow, listening(client) as quick:
+                await sync_to_async(write)(conversation, 1_000, count=events.MOST)
+                await quick.changed(events.MOST)
+                await sync_to_async(write)(conversation, 3_000)
+                await quick.changed(1)
+                await sync_to_async(write)(conversation, 4_000)
+                await quick.changed(1)
+
+                assert (await slow.next())["event"] == "resync"
+
+        live(story)
+
+
+class TestAForeignEar:
+    def test_hears_nothing_of_another_company(self, ana: Operator) -> None:
+        davi = builders.make_stranger()
+        client = browser(davi)
+        theirs = _thread_of(davi.organization)
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await says("oi")
+                await sync_to_async(write)(theirs, 1)
+
+                assert await stream.changed(1) == [
+                    {"conversation": str(theirs.public_id), "seq": 1, "kind": "message.received"}
+                ]
+
+        live(story)
+
+    def test_hears_nothing_of_a_queue_that_is_not_theirs(self, ana: Operator) -> None:
+        caio = builders.make_operator("caio", staff=True)
+        client, supervisor = browser(ana), browser(caio)
+        hidden = builders.make_with_bot(address="whatsapp:+5511987650001")
+        shown = builders.make_with_bot()
+        finance = Queue.objects.create(organization=ana.organization, name="Financeiro")
+        Conversation.objects.filter(pk=hidden.pk).update(queue=finance)
+
+        async def story() -> None:
+            async with listening(client) as stream, listening(supervisor) as all_seeing:
+                await sync_to_async(write)(hidden, 1_000)
+                await sync_to_async(write)(shown, 1_001)
+
+                assert [change["seq"] for change in await stream.changed(1)] == [1_001]
+                assert [change["seq"] for change in await all_seeing.changed(2)] == [1_000, 1_001]
+
+        live(story)
+
+
+class TestAccessThatIsTakenAway:
+    @pytest.fixture(autouse=True)
+    def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert hubs.CHECK_SECONDS < 5
+        monkeypatch.setattr(hubs, "CHECK_SECONDS", 0.05)
+
+    def ends(self, operator: Operator, change: Callable[[AsyncClient], None]) -> None:
+        client = browser(operator)
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await sync_to_async(change)(client)
+
+                assert await stream.over()
+                assert (await client.get(URL)).status_code == 401
+
+        live(story)
+
+    def test_ends_the_stream_with_the_account(self, ana: Operator) -> None:
+        self.ends(ana, lambda _client: _update(ana, is_active=False))
+
+    def test_ends_the_stream_with_the_session(self, ana: Operator) -> None:
+        self.ends(ana, lambda client: client.session.delete())
+
+    def test_ends_the_stream_with_the_password(self, ana: Operator) -> None:
+        def change(_client: AsyncClient) -> None:
+            ana.set_password("another password")
+            ana.save()
+
+        self.ends(ana, change)
+
+    def test_narrows_the_stream_with_the_queue(self, ana: Operator) -> None:
+        client = browser(ana)
+        waiting = builders.make_waiting()
+        shown = builders.make_with_bot(address="whatsapp:+5511987650001")
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await ana.queues.aclear()
+                [listener] = hub._listeners
+                while listener.grants.queues:  # noqa: ASYNC110 (nothing announces it)
+                    await asyncio.sleep(0.01)
+                await sync_to_async(write)(waiting, 1_000)
+                await sync_to_async(write)(shown, 1_001)
+
+                assert [change["seq"] for change in await stream.changed(1)] == [1_001]
+
+        live(story)
+
+
+def _update(operator: Operator, **changes: Any) -> None:
+    Operator.objects.filter(pk=operator.pk).update(**changes)
+
+
+def _thread_of(organization: Organization) -> Conversation:
+    sender = Sender.objects.create(
+        organization=organization, name="Outra", address="whatsapp:+551150289999", account_sid="AC2"
+    )
+    contact = Contact.objects.create(organization=organization, name="Rui")
+    return Conversation.objects.create(sender=sender, contact=contact, reply_address=builders.JOAO)
