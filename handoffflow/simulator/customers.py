@@ -15,6 +15,10 @@ _NAMES = (
 )  # fmt: skip
 
 
+_LAST_ID = 2**63 - 1
+"""SQLite raises at a larger number instead of finding nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Customer:
     id: int
@@ -49,6 +53,8 @@ def everybody(ledger: Ledger) -> list[Customer]:
 
 
 def get(ledger: Ledger, number: int) -> Customer | None:
+    if number > _LAST_ID:
+        return None
     rows = ledger.all("SELECT * FROM customers WHERE id = ?", number)
     return Customer(**dict(rows[0])) if rows else None
 

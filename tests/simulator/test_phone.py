@@ -59,6 +59,12 @@ class TestPage:
         assert web.get("/simulator/?as=x").status_code == 200
         assert web.get("/simulator/c/999/").status_code == 404
 
+    @pytest.mark.parametrize("number", ["0", "99", "9" * 40])
+    def test_does_not_exist_for_a_number_of_nobody(self, web: Client, joao: Customer, number: str) -> None:
+        assert web.get(f"/simulator/c/{number}/").status_code == 404
+        assert post(web, f"/simulator/c/{number}/say/", body="oi").status_code == 404
+        assert post(web, "/simulator/advance/", customer=number).status_code == 404
+
     def test_shows_what_was_written_as_text(self, web: Client, joao: Customer) -> None:
         post(web, f"/simulator/c/{joao.id}/say/", body="<script>alert(1)</script>")
 
