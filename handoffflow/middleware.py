@@ -11,6 +11,7 @@ from typing import Any, cast
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import BadRequest
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import resolve
@@ -24,9 +25,11 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 Middleware = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 _PRIVATE = ("/operator", "/admin", "/accounts", "/api", "/simulator")
+_API = "/api/"
 _TWILIO = "/api/twilio/"
 _PROBES = {"/healthz", "/readyz", "/metrics"}
 _TOUCH_SECONDS = 300
+_NUL = "\x00"
 _POLLS = re.compile(r"/operator/(?:list|stream|c/[0-9a-f-]{36}/thread)")
 """What an open console asks for by itself: nobody need be there."""
 
@@ -147,6 +150,24 @@ def fast_path(get_response: Any) -> Middleware:
             return cast(HttpResponseBase, match.func(request, *match.args, **match.kwargs))
 
     return short_cut
+
+
+class ReadableText(MiddlewareMixin):
+    """Forget cookies with a NUL, and answer 400 to an address with one, which PostgreSQL would not take.
+
+    What is typed into a form stays: each form says itself what it makes of it. So does the API.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        for name in [name for name, value in request.COOKIES.items() if _NUL in value]:
+            del request.COOKIES[name]
+
+    def process_view(self, request: HttpRequest, *view: Any) -> None:
+        """Late enough for the page that says so to speak the reader's language."""
+        if request.path_info.startswith(_API) or "%00" not in request.META.get("QUERY_STRING", ""):
+            return
+        if any(_NUL in text for name, values in request.GET.lists() for text in (name, *values)):
+            raise BadRequest("NUL in the address")
 
 
 class SessionLimits(MiddlewareMixin):

@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "handoffflow.middleware.fast_path",
+    "handoffflow.middleware.ReadableText",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "handoffflow.middleware.SessionLimits",
     "handoffflow.language.ChosenLanguage",

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 from django.utils.datastructures import MultiValueDict
 
+from conversations import messages
 from conversations.contract import Release
 from conversations.models import Resume
 
@@ -25,7 +26,7 @@ class ReplyForm:
         return cls(
             body=post.get("body") or "",
             epoch=_fence(post, "epoch"),
-            client_key=(post.get("client_key") or "").strip()[:LONGEST_KEY] or None,
+            client_key=_line(post, "client_key")[:LONGEST_KEY] or None,
         )
 
 
@@ -42,8 +43,8 @@ class ReleaseForm:
     def read(cls, post: MultiValueDict[str, str]) -> ReleaseForm:
         resume = post.get("resume") or Resume.WAIT
         return cls(
-            outcome=(post.get("outcome") or "").strip(),
-            summary=(post.get("summary") or "").strip()[:LONGEST_SUMMARY],
+            outcome=_line(post, "outcome"),
+            summary=_line(post, "summary")[:LONGEST_SUMMARY],
             resume=cast(Literal["wait"], resume if resume in Resume.values else "wait"),
             epoch=_fence(post, "epoch"),
             last_seen_seq=_fence(post, "last_seen_seq"),
@@ -52,6 +53,10 @@ class ReleaseForm:
 
     def release(self) -> Release:
         return Release(outcome=self.outcome, summary=self.summary, resume=self.resume)
+
+
+def _line(post: MultiValueDict[str, str], name: str) -> str:
+    return messages.storable(post.get(name) or "").strip()
 
 
 def _fence(post: MultiValueDict[str, str], name: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login, password_validation, views
+from django.contrib.auth.forms import AuthenticationForm
 from django.core.validators import MaxLengthValidator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -28,10 +29,20 @@ DEMO_PEOPLE = (
 )
 
 
+class LoginForm(AuthenticationForm):
+    def clean_username(self) -> str:
+        """A name that is too long for the database is simply a wrong one: nobody has it."""
+        name = str(self.cleaned_data["username"])
+        if len(name) > cast(int, Operator._meta.get_field("username").max_length):
+            raise self.get_invalid_login_error()
+        return name
+
+
 class Login(views.LoginView):
     """``?demo=ana`` only fills in the user name; ``?expired=1`` says why one is here."""
 
     template_name = "registration/login.html"
+    authentication_form = LoginForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         wanted = request.GET.get("demo")
