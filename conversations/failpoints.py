@@ -51,12 +51,23 @@ def armed(text: str) -> dict[str, Action]:
 def _action(text: str) -> Action:
     verb, _colon, seconds = text.partition(":")
     if verb == "sleep" and seconds.replace(".", "", 1).isdigit():
-        return lambda: time.sleep(float(seconds))
+        return _pause(float(seconds))
     if text == "kill":
         return _kill
     if text == "raise":
         return _raise
     raise ValueError(f"FAILPOINTS knows kill, raise and sleep:SECONDS, not {text!r}")
+
+
+def _pause(seconds: float) -> Action:
+    """Holds whoever comes first; those who do its work meanwhile pass."""
+    left = [seconds]
+
+    def pause() -> None:
+        if left:
+            time.sleep(left.pop())
+
+    return pause
 
 
 def _kill() -> None:

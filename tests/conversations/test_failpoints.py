@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,21 @@ class TestAPoint:
 
         assert went_on.stdout == "on\n"
 
-    def test_raises_or_waits_as_told(self) -> None:
+    def test_raises_where_it_is_told_to(self) -> None:
         with pytest.raises(failpoints.Injected):
             failpoints.armed("bot.asking:raise")["bot.asking"]()
+
+    def test_holds_the_first_who_comes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        slept: list[float] = []
+        monkeypatch.setattr(time, "sleep", slept.append)
+        pause = failpoints.armed("bot.asking:sleep:0.5")["bot.asking"]
+
+        pause()
+        pause()
+
+        assert slept == [0.5]
+
+    def test_may_be_one_of_several(self) -> None:
         assert set(failpoints.armed("bot.asking:sleep:0.5, bot.answered:kill")) == {
             "bot.asking",
             "bot.answered",

@@ -1,0 +1,100 @@
+"""One customer's case: what was done for them before the desk died, and what has to be true afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.world import World, new_key, until
+
+ASK = "quero falar com um atendente"
+ANSWERED = {200, 201, 202}
+
+
+@dataclass
+class Case:
+    world: World
+    number: int
+    customer: str = ""
+    thread: str = ""
+    sids: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+    went: int = 0
+    took: int = 0
+    may_fail: int = 0
+    """How many messages may end as surely not sent: they stay in the thread, to be sent again by a person."""
+
+    @property
+    def odd(self) -> bool:
+        return self.number % 2 == 1
+
+    def begin(self, situation: str = "") -> None:
+        """Somebody new, or somebody whom the desk knows in this situation."""
+        self.customer = self.world.customer()
+        if situation:  # its reports come while no desk listens, and the real ones are what matters here
+            self.world.standin.script("lost", customer=self.customer)
+            self.thread = self.world.call(situation, self.customer)
+
+    def writes(self, body: str) -> None:
+        self.sids.append(self.world.standin.receive(self.customer, body))
+
+    def posts(self, call: str, **body: Any) -> int:
+        self.calls.append((f"{self.thread}/{call}", body, new_key()))
+        path, body, key = self.calls[-1]
+        return self.world.post(path, body, key=key)
+
+    @property
+    def acknowledged(self) -> int:
+        """Webhooks and calls that were answered in the end."""
+        return len(self.sids) + len(self.calls)
+
+    def says(self, text: str) -> int:
+        self.texts.append(text)
+        return self.posts("messages", message_owner="agent", agent_id=self.world.team["agent_id"], body=text)
+
+    def assigns(self) -> int:
+        return self.posts("handoff/assign", agent_id=self.world.team["agent_id"])
+
+    def recover(self) -> None:
+        """What Twilio and the integration do about calls that nobody answered; then nothing may be left to do."""
+        for sid in self.sids:
+            self.world.redeliver(sid)
+        for path, body, key in self.calls:
+            assert self.world.insist(path, body, key=key) in ANSWERED
+        self.world.settle()
+
+    def check(self) -> dict[str, Any]:
+        """Everything acknowledged is there once, and Twilio took exactly what the thread shows as sent."""
+        story: dict[str, Any] = self.world.call("story", self.customer)
+        messages = story["messages"]
+        ours = [message for message in messages if message["author"] != "customer"]
+        went = [message for message in ours if message["status"] not in {"failed", "cancelled"}]
+        took = [message.sid for message in self.world.standin.sent() if message.customer == self.customer]
+        bodies = Counter(message["body"] for message in ours)
+        assert story["numbers"] == list(range(1, story["seq"] + 1)), "a number is missing or there twice"
+        assert sorted(str(message["provider_sid"]) for message in went) == sorted(took), "lost or sent twice"
+        assert len(ours) - len(went) <= self.may_fail, f"failed without need: {ours}"
+        assert [bodies[text] for text in self.texts] == [1] * len(self.texts), "accepted, and lost or doubled"
+        for sid in self.sids:
+            assert sum(message["provider_sid"] == sid for message in messages) == 1
+            assert story["applied"].count(sid) == 1
+        self.went, self.took = len(went), len(took)
+        return story
+
+    def goes_on(self) -> None:
+        """Whoever has the conversation can use it, and the customer hears of it."""
+        story, before = self.world.call("story", self.customer), self.world.answered(self.customer)
+        self.thread, mode = story["id"], story["mode"]
+        if mode == "bot":
+            self.writes("menu")
+        elif mode == "human":
+            assert self.says("E agora?") in ANSWERED
+        else:
+            assert self.assigns() in ANSWERED
+            assert self.check()["mode"] == "human"
+            return
+        until(lambda: self.world.answered(self.customer) > before, "the conversation goes on")
+        self.world.settle()
+        self.check()

@@ -1,0 +1,154 @@
+"""What is prepared and looked up in the desk's own database: each call runs in a process beside the desk's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.core.management import call_command
+from django.db.models import Model, Q, QuerySet
+
+from conversations import clock, delivery, settling, work
+from conversations.models import (
+    BotTurn,
+    Conversation,
+    Delivery,
+    DeliveryState,
+    Event,
+    Handoff,
+    InboundWebhook,
+    Message,
+    Status,
+    WebhookOutcome,
+    bot_turn,
+)
+from handoffflow import models
+from operators.models import Operator
+from tests import builders
+
+LEASE = timedelta(seconds=1)
+OUTBOUND = ("bot", "operator", "system")
+
+
+def quicken() -> None:
+    """The same rules by a quicker clock: leases of a second, an unclear send given up after three."""
+    for name, handler in work.handlers.items():
+        work.handlers[name] = dataclasses.replace(handler, lease=LEASE)
+    settling.LOOK_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 1.5, 2, 3.1))
+    settling.GIVE_UP_AFTER = timedelta(seconds=3)
+    settling.LOOK_AGAIN = LEASE
+    delivery.HOLD = timedelta(seconds=2)
+    bot_turn.PAUSE = timedelta()
+    models.ABANDONED = LEASE
+
+
+def migrate() -> None:
+    call_command("migrate", verbosity=0)
+
+
+def seed() -> dict[str, str]:
+    ana = builders.make_operator("ana", capacity=30_000)
+    _key, token = models.ApiKey.objects.issue(
+        organization=ana.organization, name="faults", scopes=["desk", "read"]
+    )
+    return {"token": token, "agent_id": str(ana.public_id)}
+
+
+def with_bot(address: str) -> str:
+    builders.make_with_bot(address=address, sid=_sid(address))
+    return _settled(address)
+
+
+def waiting(address: str) -> str:
+    builders.make_waiting(address=address, sid=_sid(address))
+    return _settled(address)
+
+
+def held(address: str) -> str:
+    ana = Operator.objects.get(username="ana")
+    builders.make_held(ana, address=address, sid=_sid(address))
+    return _settled(address)
+
+
+def _sid(address: str) -> str:
+    return f"SM{address.removeprefix('whatsapp:+'):0>32}"
+
+
+def _settled(address: str) -> str:
+    """What follows from it was sent as well, so that the desk which starts next finds nothing to do."""
+    while unsettled():
+        work.run_once()
+    return str(builders.thread(address).public_id)
+
+
+def failed_are_due() -> int:
+    """A minute later for the webhooks that could not be applied."""
+    return InboundWebhook.objects.filter(outcome=WebhookOutcome.FAILED).update(due_at=clock.now())
+
+
+def held_rows(address: str) -> int:
+    """How many of this customer's rows a worker holds."""
+    held = [model.objects.exclude(leased_until=None) for model in (Delivery, BotTurn)]
+    return sum(rows.filter(conversation__contact__addresses__value=address).count() for rows in held)
+
+
+def take_over() -> bool:
+    """Another worker's look at what is due; whether it left nothing to do."""
+    work.run_once()
+    return not unsettled()
+
+
+def unsettled() -> list[str]:
+    """Rows that somebody still has to do something about, of any conversation."""
+    deliveries = Delivery.objects.filter(
+        Q(state__in=(DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN))
+        | ~Q(leased_until=None)
+    )
+    turns = BotTurn.objects.filter(~Q(open_for=None) | ~Q(due_at=None) | ~Q(leased_until=None))
+    failed = InboundWebhook.objects.filter(outcome=WebhookOutcome.FAILED)
+    # Accepted without any report, a message goes on showing that it is being sent; Twilio has it.
+    waiting = Message.objects.filter(status__in=(Status.QUEUED, Status.SENDING, Status.UNKNOWN)).exclude(
+        delivery__state=DeliveryState.ACCEPTED
+    )
+    return [
+        *(f"delivery {row.pk} {row.state}" for row in deliveries),
+        *(f"turn {row.pk}" for row in turns),
+        *(f"webhook {row.pk}" for row in failed),
+        *(f"message {row.pk} {row.status}" for row in waiting),
+    ]
+
+
+def story(address: str) -> dict[str, Any]:
+    """Everything about one customer's thread that a witness outside can compare."""
+    conversation = Conversation.objects.get(contact__addresses__value=address)
+    messages = Message.objects.filter(conversation=conversation).order_by("seq")
+    events = Event.objects.filter(conversation=conversation)
+    applied = InboundWebhook.objects.filter(
+        message__conversation=conversation, outcome=WebhookOutcome.APPLIED
+    )
+    return {
+        "id": str(conversation.public_id),
+        "mode": conversation.mode,
+        "seq": conversation.seq,
+        "numbers": sorted([*messages.values_list("seq", flat=True), *events.values_list("seq", flat=True)]),
+        "messages": list(messages.values("author", "body", "status", "provider_sid", "delivery__cause")),
+        "kinds": list(events.order_by("seq").values_list("kind", flat=True)),
+        "open": Handoff.objects.filter(open_for=conversation).count(),
+        "handoffs": Handoff.objects.filter(conversation=conversation).count(),
+        "applied": list(applied.values_list("provider_sid", flat=True)),
+    }
+
+
+def rows(address: str) -> list[Any]:
+    """Each row that a worker may change, in full."""
+    conversation = Conversation.objects.get(contact__addresses__value=address)
+    kinds: list[type[Model]] = [Message, Delivery, BotTurn]
+    found: list[QuerySet[Any]] = [Conversation._base_manager.filter(pk=conversation.pk)]
+    found += [model._base_manager.filter(conversation=conversation) for model in kinds]
+    return [[_plain(row) for row in some.order_by("pk").values()] for some in found]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in row.items()}
