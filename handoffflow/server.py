@@ -27,6 +27,8 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 
+from conversations import broadcast
+
 logger = logging.getLogger(__name__)
 
 ROLES = ("web", "stream", "worker")
@@ -62,8 +64,10 @@ class Running:
         self.worker: Worker | None = None
         self.hub: Any = None
         self.stand_in: Any = None
+        self.announcer = broadcast.Announcer()
 
     def start(self) -> None:
+        self.announcer.start()
         if settings.SIMULATOR_ENABLED and "web" in self.roles:
             standin = import_module("handoffflow.simulator.standin")
             self.stand_in = standin.StandIn.from_settings()
@@ -83,6 +87,7 @@ class Running:
     def stop(self) -> None:
         if self.worker is not None:
             self.worker.stop(WORKER_SECONDS)
+        self.announcer.stop()
         if self.stand_in is not None:
             self.stand_in.stop()
 

@@ -1,7 +1,7 @@
 """One reader of the events for all streams of this process.
 
-It is woken by a bell in the same process, and looks by itself for what other processes wrote. Listeners get what
-they may see, with the cursor behind it. As long as nobody listens it sleeps.
+It is woken by a bell in the same process and, on PostgreSQL, by the others; it looks by itself besides. Listeners
+get what they may see, with the cursor behind it. As long as nobody listens it sleeps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import close_old_connections, connection, connections
 
-from conversations import clock, events, wakeup
+from conversations import broadcast, clock, events, wakeup
 from conversations.models import Event
 from operators import grants
 
@@ -85,6 +85,8 @@ class Hub:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="hub-db")
         self._tasks = [loop.create_task(self._follow()), loop.create_task(self._check())]
         self._unlisten = wakeup.news.listen(lambda: self._wake(loop))
+        self._ear = broadcast.Ear(lambda: self._wake(loop))
+        self._ear.start()
         self.running = True
 
     def stop(self) -> None:
@@ -92,6 +94,7 @@ class Hub:
             return
         self.running = False
         self._unlisten()
+        self._ear.stop()
         for task in self._tasks:
             task.cancel()
         for listener in self._listeners:
