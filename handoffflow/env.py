@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import zoneinfo
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ _BOOLEANS = {
     "0": False, "false": False, "no": False, "off": False,
 }  # fmt: skip
 _ENGINES = {"sqlite", "postgres", "postgresql", "mysql", "mariadb"}
+_SETS_OR_SAYS = re.compile(r"#|(?:export )?[A-Za-z_0-9]+=")
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=FULL;"
@@ -34,9 +36,20 @@ _SQLITE_PRAGMAS = (
 
 
 def read_file(path: Path) -> None:
-    """Take what ``.env`` sets, where the environment does not say otherwise."""
-    if path.is_file():
-        environ.Env.read_env(str(path))
+    """Take what ``.env`` sets, where the environment does not say otherwise.
+
+    A line that sets nothing is an error with its number; the line itself may hold a secret.
+    """
+    if not path.is_file():
+        return
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ImproperlyConfigured(f"{path} cannot be read: it has to be a text file in UTF-8.") from None
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not _SETS_OR_SAYS.match(line):
+            raise ImproperlyConfigured(f"{path}, line {number}: NAME=value is expected, without blanks.")
+    environ.Env.read_env(StringIO("\n".join(line for line in lines if line.strip())))
 
 
 def text(name: str, default: str = "", *, pattern: str = "", example: str = "") -> str:

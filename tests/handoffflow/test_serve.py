@@ -110,7 +110,7 @@ class TestServe:
 
         assert second.process.wait(timeout=60) == 1
         assert second.process.stdout is not None
-        assert "Another worker is already running" in second.process.stdout.read()
+        assert "is already running on this SQLite database" in second.process.stdout.read()
 
     def test_serves_pages_beside_another_worker(self, serve: Serve) -> None:
         serve("--only", "worker").wait_until_ready()
@@ -151,6 +151,20 @@ class TestServe:
             assert served.process.wait(timeout=60) == 1
             assert served.process.stdout is not None
             assert f"Cannot listen on 127.0.0.1:{port}" in served.process.stdout.read()
+
+    def test_names_the_simulators_port_when_that_is_taken(self, serve: Serve) -> None:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = str(other.getsockname()[1])
+
+            served = serve("--only", "web", SIMULATOR_PORT=port)
+
+            assert served.process.wait(timeout=60) == 1
+            assert served.process.stdout is not None
+            said = served.process.stdout.read()
+        assert f"Cannot listen on 127.0.0.1:{port}" in said
+        assert "SIMULATOR_PORT=" in said
 
 
 class TestStreams:

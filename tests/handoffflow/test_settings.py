@@ -112,6 +112,30 @@ class TestAWrongValue:
         assert last_line.startswith("django.core.exceptions.ImproperlyConfigured")
         assert "TWILIO_AUTH_TOKEN" in last_line
 
+    @pytest.mark.parametrize(
+        ("variables", "said"),
+        [
+            ({"TWILIO_SID": TWILIO_SID}, "Wrong setting: TWILIO_SID is set and TWILIO_AUTH_TOKEN is not"),
+            (
+                {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/x"},
+                "The database of DATABASE_URL does not answer",
+            ),
+        ],
+    )
+    def test_is_told_to_people_in_a_sentence(
+        self, tmp_path: Path, variables: dict[str, str], said: str
+    ) -> None:
+        own = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATA_DIR": str(tmp_path), "DEBUG": "1"}
+        command = [sys.executable, "manage.py", "migrate"]
+
+        run = subprocess.run(
+            command, cwd=ROOT, env=own | variables, capture_output=True, text=True, check=False
+        )
+
+        assert run.returncode == 1
+        assert run.stderr.startswith(said)
+        assert "Traceback" not in run.stderr
+
     def test_is_not_printed(self, tmp_path: Path) -> None:
         run = start(tmp_path, SECRET_KEY=STRONG, TWILIO_SID=TWILIO_SID, TWILIO_AUTH_TOKEN="canary-4711 ")
 
@@ -203,6 +227,30 @@ class TestTheEnvironmentFile:
 
         assert settings["APP_URL"] == "https://file.example.com"
         assert settings["PORT"] == 9001
+
+    def test_may_come_from_an_editor_that_marks_its_encoding(self, tmp_path: Path) -> None:
+        file = tmp_path / "env"
+        file.write_bytes(f"\ufeffSECRET_KEY={STRONG}\r\n  \r\n# Ours:\r\nPORT=9000\r\n".encode())
+
+        assert settings_of(tmp_path, ENV_FILE=str(file), APP_URL="https://a.example.com")["PORT"] == 9000
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            (b"PORT=9000\nTWILIO_AUTH_TOKEN canary-4711", "line 2: NAME=value"),
+            (b"TWILIO_AUTH_TOKEN = canary-4711", "line 1: NAME=value"),
+            ("APP_NAME=Lojão".encode("latin-1"), "UTF-8"),
+        ],
+    )
+    def test_is_refused_where_it_cannot_be_understood(self, tmp_path: Path, wrong: bytes, said: str) -> None:
+        file = tmp_path / "env"
+        file.write_bytes(wrong)
+
+        run = start(tmp_path, ENV_FILE=str(file), DEBUG="1")
+
+        assert run.returncode != 0
+        assert said in run.stderr
+        assert "canary" not in run.stderr
 
     def test_lists_every_name_that_is_read(self) -> None:
         listed = (ROOT / ".env.example").read_text()

@@ -21,6 +21,10 @@ from django.utils.translation import reloader
 
 from handoffflow import checks, health, seeding, server
 
+_SIMULATOR_MOVES = (
+    "The simulator answers there in Twilio's place. Another port: SIMULATOR_PORT=19000 make run"
+)
+
 
 class Command(BaseCommand):
     help = "Serves the product in the foreground: pages, live panel and worker in one process."
@@ -39,6 +43,8 @@ class Command(BaseCommand):
             _prepare_files()
         lock = _only_worker() if "worker" in roles else None
         listener = None if roles == {"worker"} else _listen(options["host"], options["port"])
+        if settings.SIMULATOR_ENABLED and "web" in roles:
+            _listen("127.0.0.1", settings.SIMULATOR_PORT, _SIMULATOR_MOVES).close()
         # Asked before the loop runs, which lets nobody query.
         link = _first_run_url() if "web" in roles and not settings.DEBUG else ""
         connections.close_all()
@@ -120,13 +126,13 @@ def _only_worker() -> IO[str] | None:
     except BlockingIOError:
         lock.close()
         raise CommandError(
-            "Another worker is already running on this SQLite database. End it, or serve without one: "
-            "--only web,stream. Several workers need PostgreSQL."
+            f"{settings.APP_NAME} is already running on this SQLite database, perhaps in another window: end "
+            "it there (Ctrl+C). Beside that worker, --only web,stream serves pages; more workers need PostgreSQL."
         ) from None
     return lock
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, hint: str = "Another port: PORT=9000 make run") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -134,9 +140,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise CommandError(
-            f"Cannot listen on {host}:{port} ({error.strerror}). Another port: PORT=9000 make run"
-        ) from error
+        raise CommandError(f"Cannot listen on {host}:{port} ({error.strerror}). {hint}") from error
     listener.set_inheritable(True)
     return listener
 
