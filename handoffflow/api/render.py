@@ -30,5 +30,4 @@ def unless_known(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     known = {item.strip().removeprefix("W/") for item in asked.split(",")}
     answer = HttpResponseNotModified() if tag in known or asked.strip() == "*" else response
     answer["ETag"] = f"W/{tag}"
-    answer["Cache-Control"] = "private, no-cache"
     return answer
