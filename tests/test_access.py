@@ -90,6 +90,10 @@ def routes(patterns: Any = None, before: str = "") -> Iterator[tuple[str, URLPat
             yield from routes(pattern.url_patterns, route)
 
 
+def served() -> set[str]:
+    return {route for route, _pattern in routes()}
+
+
 def address(route: str, world: World) -> str:
     parts = route.split("/")
     thing = world.shown.get(parts[2]) if parts[0] == "admin" and len(parts) > 3 else None
@@ -120,13 +124,12 @@ def visitor(world: World, name: str, **options: Any) -> Client:
 def answers(table: addresses.Table, world: World) -> addresses.Table:
     """What everybody gets from these addresses. Nothing that one request changes is there for the next."""
     clients = [visitor(world, name) for name in addresses.PEOPLE]
-    served = {route for route, _pattern in routes()}
     return {
         route: {
             method: " ".join(str(status(client, method, route, world)) for client in clients)
             for method in addresses.METHODS
         }
-        for route in served & set(table)
+        for route in served() & set(table)
     }
 
 
@@ -159,7 +162,7 @@ def differing(table: addresses.Table, world: World) -> dict[str, tuple[addresses
 
 
 def test_every_address_has_its_row() -> None:
-    assert {route for route, _pattern in routes()} - set(addresses.EVERYTHING) == set()
+    assert served() - set(addresses.EVERYTHING) == set()
 
 
 @pytest.mark.parametrize("table", addresses.TABLES.values(), ids=addresses.TABLES)
@@ -224,3 +227,38 @@ def shape(response: Any) -> str:
     """A page without what differs between two askings of the very same address."""
     text = re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", response.content.decode())
     return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "", text)
+
+
+class TestEveryPage:
+    """As the supervisor sees it, whom everything answers, and as anybody does."""
+
+    @pytest.mark.parametrize("name", ["anonymous", "caio"])
+    @pytest.mark.parametrize("table", addresses.TABLES.values(), ids=addresses.TABLES)
+    def test_is_guarded(self, table: addresses.Table, name: str, world: World) -> None:
+        client = visitor(world, name)
+        wrong = {
+            (route, fault)
+            for route in served() & set(table)
+            for fault in faults(client.get(address(route, world)))
+        }
+
+        assert wrong == set()
+
+
+def faults(response: Any) -> Iterator[str]:
+    policy = response.get("Content-Security-Policy", "")
+    if "default-src 'none'" not in policy or "unsafe" in policy or "frame-ancestors 'self'" not in policy:
+        yield "policy"
+    if response.get("X-Content-Type-Options") != "nosniff":
+        yield "sniffed"
+    if response.get("Referrer-Policy") != "same-origin":
+        yield "referrer"
+    # The simulator, on in these tests, frames the console.
+    if response.get("X-Frame-Options") != "SAMEORIGIN":
+        yield "framed"
+    path = response.wsgi_request.path
+    private = path.startswith(("/operator", "/admin", "/accounts", "/api", "/simulator"))
+    if private and "no-store" not in response.get("Cache-Control", ""):
+        yield "kept"
+    if response.has_header("Server") or response.has_header("X-Powered-By"):
+        yield "boasts"
