@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from asgiref.sync import async_to_sync
 from django.db import models
 
-from conversations import clock, heartbeats, leases, threads, wakeup
+from conversations import clock, heartbeats, leases, threads, trace, wakeup
 from conversations.models import Due
 from conversations.twilio import client
 
@@ -115,11 +115,16 @@ def claim_due(
 
 async def handle(handler: Handler, row: Due, now: datetime) -> None:
     """Run one claimed row. Whatever it raises stays here: the row comes back later, the loop goes on."""
-    try:
-        await handler.run(row, now)
-    except Exception as error:  # noqa: BLE001 - the worker's edge
-        logger.error("%s %s failed: %s", handler.name, row.pk, described(error))
-        await in_thread(leases.push_away, row, now)
+    with trace.about(_named(handler, row)):
+        try:
+            await handler.run(row, now)
+        except Exception as error:  # noqa: BLE001 - the worker's edge
+            logger.error("%s %s failed: %s", handler.name, row.pk, described(error))
+            await in_thread(leases.push_away, row, now)
+
+
+def _named(handler: Handler, row: Due) -> str:
+    return f"{handler.name} {getattr(row, 'public_id', row.pk)}"
 
 
 def described(error: BaseException) -> str:
@@ -254,7 +259,7 @@ class Worker:
             running.discard(task)
             self._woken.set()
             if not task.cancelled() and (error := task.exception()):
-                logger.error("%s left its row leased: %s", handler.name, described(error))
+                logger.error("%s left its row leased: %s", _named(handler, row), described(error))
 
         task.add_done_callback(done)
 

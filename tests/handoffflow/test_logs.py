@@ -5,10 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import path
 
+from conversations import clock, trace, turns, work
+from conversations.models import BotTurn, Queue
 from handoffflow import logs
+from tests.builders import make_with_bot
 
 CANARIES = [
     "5511987654321",
@@ -100,3 +111,100 @@ class TestALine:
 
         assert "ValueError" in line
         assert "5511987654321" not in line
+
+
+def look_up(request: HttpRequest) -> HttpResponse:
+    logging.getLogger("conversations.intake").error("looking")
+    Queue.objects.count()
+    logging.getLogger("somebody.else").error("looked")
+    raise RuntimeError
+
+
+urlpatterns = [path("look-up", look_up)]
+
+
+@pytest.fixture
+def entries() -> Iterator[list[dict[str, Any]]]:
+    """What is logged, as production writes it, with SQL logging turned up."""
+    found: list[dict[str, Any]] = []
+    formatter = logs.JsonFormatter()
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(json.loads(formatter.format(record)))
+
+    kept, sql = Kept(), logging.getLogger("django.db.backends")
+    level = sql.level
+    logging.getLogger().addHandler(kept)
+    sql.setLevel(logging.DEBUG)
+    yield found
+    sql.setLevel(level)
+    logging.getLogger().removeHandler(kept)
+
+
+class TestTheLines:
+    @pytest.mark.django_db
+    def test_of_a_request_carry_the_id_of_its_answer(
+        self, entries: list[dict[str, Any]], settings: Any
+    ) -> None:
+        settings.ROOT_URLCONF = __name__
+        client = Client(raise_request_exception=False)
+
+        with CaptureQueriesContext(connection):
+            first, second = client.get("/look-up"), client.get("/look-up")
+
+        assert first.status_code == 500
+        half = len(entries) // 2
+        assert {entry["logger"] for entry in entries[:half]} == {
+            "conversations.intake", "django.db.backends", "somebody.else", "django.request",
+        }  # fmt: skip
+        assert {entry.get("request_id") for entry in entries[:half]} == {first["X-Request-Id"]}
+        assert {entry.get("request_id") for entry in entries[half:]} == {second["X-Request-Id"]}
+
+    @pytest.mark.django_db
+    def test_outside_a_request_carry_none(self, entries: list[dict[str, Any]], client: Client) -> None:
+        client.get("/healthz")
+
+        logging.getLogger("somebody.else").error("later")
+
+        assert "request_id" not in entries[-1]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_of_the_worker_name_the_row_they_are_about(
+        self, entries: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With the worker's own threads: there the engine is asked, and the row pushed away."""
+
+        asked = threading.Semaphore(0)
+
+        def fail(*args: Any, **kwargs: Any) -> None:
+            asked.release()
+            raise ValueError
+
+        monkeypatch.setattr(turns, "_sound", fail)
+        work.load_handlers()
+        monkeypatch.setattr(work, "handlers", {"turn": work.handlers["turn"]})
+        for number in (1, 2):
+            make_with_bot(address=f"whatsapp:+551198765432{number}")
+        BotTurn.objects.update(due_at=clock.now())
+        rows = {f"turn {turn.public_id}" for turn in BotTurn.objects.all()}
+
+        worker = work.Worker("lines")
+        worker.start()
+        assert asked.acquire(timeout=20)
+        assert asked.acquire(timeout=20)
+        assert worker.stop()
+
+        broken = [entry for entry in entries if entry["message"].startswith("bot engine failed")]
+        assert {entry["work"] for entry in broken} == rows
+        assert len(broken) == 2
+
+    def test_are_readable_with_both(self) -> None:
+        token = logs.request_id.set("request-1")
+        try:
+            with trace.about("delivery 7b1f3f0e-3c1c-4c0e-9d1b-0f6c1f7b7a55"):
+                line = logs.ReadableFormatter().format(record("sent"))
+        finally:
+            logs.request_id.reset(token)
+
+        assert line.endswith("sent [request-1] [delivery 7b1f3f0e-3c1c-4c0e-9d1b-0f6c1f7b7a55]")
