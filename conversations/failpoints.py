@@ -5,10 +5,13 @@ Read once, at import. Unset, which is always outside a crash test, reaching a po
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+
+logger = logging.getLogger(__name__)
 
 POINTS = (
     "webhook.arrived",
@@ -65,7 +68,10 @@ def _pause(seconds: float) -> Action:
 
     def pause() -> None:
         if left:
-            time.sleep(left.pop())
+            length = left.pop()
+            logger.warning("failpoint: held for %s s", length)
+            time.sleep(length)
+            logger.warning("failpoint: let go")
 
     return pause
 

@@ -88,12 +88,6 @@ def failed_are_due() -> int:
     return InboundWebhook.objects.filter(outcome=WebhookOutcome.FAILED).update(due_at=clock.now())
 
 
-def held_rows(address: str) -> int:
-    """How many of this customer's rows a worker holds."""
-    held = [model.objects.exclude(leased_until=None) for model in (Delivery, BotTurn)]
-    return sum(rows.filter(conversation__contact__addresses__value=address).count() for rows in held)
-
-
 def take_over() -> bool:
     """Another worker's look at what is due; whether it left nothing to do."""
     work.run_once()

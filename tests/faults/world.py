@@ -53,7 +53,7 @@ class World:
         self._zygote = self._load(database)
         self.call("migrate")
         self.team = self.call("seed")
-        self.pid = 0
+        self.pid = self._log_before = 0
 
     def _load(self, database: str) -> subprocess.Popen[str]:
         environment = {
@@ -89,8 +89,17 @@ class World:
 
     def start(self, failpoints: str = "") -> None:
         arguments = ["--port", str(self.port)]
+        self._log_before = len(self._log())
         self.pid = self._order(do="serve", failpoints=failpoints, arguments=arguments)
         until(self._listens, "the desk answers")
+
+    def said(self, text: str) -> bool:
+        """Whether this desk has logged ``text``."""
+        return text in self._log()[self._log_before :]
+
+    def _log(self) -> str:
+        log = self.folder / "desk.log"
+        return log.read_text() if log.exists() else ""
 
     def died(self) -> bool:
         """Whether the desk was killed by its failpoint, which this waits for."""
