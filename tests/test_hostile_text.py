@@ -61,9 +61,13 @@ def make_chat(text: str, ana: Operator) -> Conversation:
     """Everything in it that came from outside is ``text``; Ana holds it."""
     builders.says(text, ProfileName=text)
     builders.says(text, MessageType="button", ButtonText=text, ButtonPayload=text)
-    place = {"Latitude": "-23.5", "Longitude": "-46.6", "Label": text, "Address": text}
+    place: dict[str, Any] = {"Latitude": "-23.5", "Longitude": "-46.6", "Label": text, "Address": text}
     builders.says("", MessageType="location", **place)
-    file = {"NumMedia": "1", "MediaUrl0": f"https://api.twilio.com/{text}", "MediaContentType0": text}
+    file: dict[str, Any] = {
+        "NumMedia": "1",
+        "MediaUrl0": f"https://api.twilio.com/{text}",
+        "MediaContentType0": text,
+    }
     builders.says(text, MessageType="document", **file)
     asked = HandoffRequest(
         reason=text[:40], summary=text, intent=text, slots={text: text}, suggested_reply=text

@@ -77,6 +77,21 @@ class TestNul:
         assert "Pedido não entendido" in response.content.decode()
 
 
+class TestATextThatIsTooLong:
+    @pytest.mark.parametrize("length", [20_001, 100_000])
+    def test_is_refused_and_kept(self, client: Client, held: Conversation, length: int) -> None:
+        response = post(client, held, "send", body="a" * length, epoch=held.epoch, client_key="1")
+
+        assert response.status_code == 422
+        assert "a" * length in response.content.decode()
+        assert builders.fresh(held).seq == held.seq
+
+    def test_of_the_summary_is_cut_and_finishes(self, client: Client, held: Conversation) -> None:
+        assert finish(client, held, summary="a" * 100_000).status_code == 303
+
+        assert Handoff.objects.get(conversation=held).context_out["summary"] == "a" * 2000
+
+
 class TestALoginName:
     @pytest.mark.parametrize("name", ["x" * 300, "é" * 5000, NUL])
     def test_that_nobody_can_have_is_just_wrong(self, client: Client, ana: Operator, name: str) -> None:
