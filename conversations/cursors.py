@@ -15,7 +15,7 @@ from itertools import pairwise
 
 PATIENCE = 10
 """Seconds until a missing id is given up."""
-MOST_HOLES = 32
+MOST_HOLES = 128
 _LONGEST = 4_000
 _HIGHEST = 2**63
 
@@ -33,8 +33,13 @@ class Cursor:
     holes: tuple[Hole, ...] = ()
 
     def __str__(self) -> str:
-        parts = [f"{self.last:x}"]
-        parts += [f"{hole.first:x}-{hole.last:x}-{hole.until:x}" for hole in self.holes]
+        """Holes are told by how far below they are: many fit into a header."""
+        latest = max((hole.until for hole in self.holes), default=0)
+        parts = [f"{self.last:x}", f"{latest:x}"]
+        parts += [
+            f"{self.last - hole.first:x}-{hole.last - hole.first:x}-{latest - hole.until:x}"
+            for hole in self.holes
+        ]
         return urlsafe_b64encode(".".join(parts).encode()).decode().rstrip("=")
 
     def advanced(self, seen: Iterable[int], now: float) -> Cursor:
@@ -55,12 +60,19 @@ def parse(text: str) -> Cursor | None:
     if not text.isascii() or len(text) > _LONGEST:
         return None
     try:
-        last, *holes = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(".")
-        cursor = Cursor(_number(last), tuple(Hole(*map(_number, hole.split("-"))) for hole in holes))
+        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+        first, second, *holes = decoded.split(".")
+        last, latest = _number(first), _number(second)
+        cursor = Cursor(last, tuple(_hole(hole, last, latest) for hole in holes))
     except (ValueError, TypeError):
         return None
     tame = all(0 < hole.first <= hole.last <= cursor.last for hole in cursor.holes)
     return cursor if tame and len(cursor.holes) <= MOST_HOLES else None
+
+
+def _hole(text: str, last: int, latest: int) -> Hole:
+    below, more, earlier = map(_number, text.split("-"))
+    return Hole(last - below, last - below + more, latest - earlier)
 
 
 def _number(text: str) -> int:
@@ -86,10 +98,13 @@ def _without(hole: Hole, ids: list[int]) -> list[Hole]:
 
 
 def _few(holes: list[Hole]) -> tuple[Hole, ...]:
-    """Join the nearest until there are few: rows between them are read twice, but none is missed."""
+    """Join the nearest until there are few: rows between them are read twice, but none is missed.
+
+    Those of the same second first: a hole joined to a younger one would be waited for ever longer.
+    """
     holes = sorted(holes, key=lambda hole: hole.first)
     while len(holes) > MOST_HOLES:
-        gaps = [after.first - before.last for before, after in pairwise(holes)]
+        gaps = [(before.until != after.until, after.first - before.last) for before, after in pairwise(holes)]
         at = gaps.index(min(gaps))
         before, after = holes[at], holes[at + 1]
         holes[at : at + 2] = [Hole(before.first, after.last, max(before.until, after.until))]

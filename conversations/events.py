@@ -16,7 +16,7 @@ from conversations.models import Conversation, Event, Organization
 MOST = 500
 LOOK_BACK = 1000
 """How many ids below the newest may still be under way when somebody begins to read."""
-_MOST_LATE = 2 * LOOK_BACK
+_MOST_LATE = 10 * LOOK_BACK
 
 
 @dataclass(frozen=True, slots=True)
