@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ShowFacets
-from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import NON_FIELD_ERRORS, BadRequest
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
@@ -124,6 +125,13 @@ class Scoped(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         title = {"title": capfirst(str(self.opts.verbose_name_plural))}
         return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def response_action(self, request: HttpRequest, queryset: Any, *where: Any, **named: Any) -> Any:
+        """Django filters by whatever the form ticked; what is no number, or too large a one, would be a failure."""
+        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(number.isascii() and number.isdigit() and len(number) < 19 for number in ticked):
+            raise BadRequest("no row of this list")
+        return super().response_action(request, queryset, *where, **named)
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         form = super().get_changelist_form(request, **kwargs)

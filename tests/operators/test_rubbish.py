@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client
 
 from conversations.models import Conversation, Handoff, Mode
-from operators.models import Operator
+from operators.models import Operator, Reason
 from tests import builders
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
@@ -90,6 +90,16 @@ class TestATextThatIsTooLong:
         assert finish(client, held, summary="a" * 100_000).status_code == 303
 
         assert Handoff.objects.get(conversation=held).context_out["summary"] == "a" * 2000
+
+
+@pytest.mark.parametrize("ticked", ["x", NUL, "1 OR 1", "", "9" * 40])
+@pytest.mark.parametrize("rows", ["operators/reason", "conversations/botanswer"])
+def test_a_row_that_cannot_be_is_not_deleted(client: Client, rows: str, ticked: str) -> None:
+    client.force_login(builders.make_operator("caio", staff=True))
+    form = {"action": "delete_selected", "_selected_action": ticked, "post": "yes"}
+
+    assert client.post(f"/admin/{rows}/", form).status_code in {200, 302, 400}
+    assert Reason.objects.count() == len(builders.REASONS)
 
 
 class TestALoginName:
