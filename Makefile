@@ -43,9 +43,10 @@ messages: $(VENV)/dev.stamp
 		--ignore '.venv' --ignore 'tests' --ignore 'staticfiles'
 	DEBUG=1 $(BIN)/python manage.py compile_translations
 
-# Needs uv. The ranges are in pyproject.toml; these two files hold the pins and their hashes.
+# Needs uv. The ranges are in pyproject.toml; these two files hold the pins and their hashes. Extras are pinned
+# with them: pip takes `coverage[toml]` of a package for unpinned as soon as a newer coverage exists.
 COMPILE = uv pip compile pyproject.toml --python-version 3.11 --custom-compile-command "make requirements" \
-	--no-emit-index-url --no-annotate --generate-hashes --upgrade --quiet
+	--no-emit-index-url --no-annotate --generate-hashes --no-strip-extras --upgrade --quiet
 requirements:
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --group dev --output-file requirements-dev.txt
