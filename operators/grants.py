@@ -15,11 +15,21 @@ from operators.models import Operator
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How somebody came in: with this session, under a password that was in force."""
+    """How somebody came in: with this session, under a password that was in force, in this language."""
 
     session_key: str
     operator_id: int
     fingerprint: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whoever sees the same of a conversation: it is theirs or not, in one language, by one clock."""
+
+    language: str
+    zone: str
+    mine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,11 @@ class Grants:
     organization_id: int
     is_staff: bool
     queues: frozenset[int]
+    language: str
+    zone: str
+
+    def audience(self, event: Event) -> Audience:
+        return Audience(self.language, self.zone, event.conversation.operator_id == self.operator_id)
 
     def cover(self, event: Event) -> bool:
         """Whether the event's conversation is one of ``Conversation.objects.visible_to(operator)``."""
@@ -38,9 +53,10 @@ class Grants:
         return self.is_staff or mine or conversation.queue_id is None or conversation.queue_id in self.queues
 
 
-def enter(operator: Operator, session_key: str) -> tuple[Entry, Grants]:
+def enter(operator: Operator, session_key: str, language: str) -> tuple[Entry, Grants]:
     queues = frozenset(operator.queues.values_list("pk", flat=True))
-    return Entry(session_key, operator.pk, operator.get_session_auth_hash()), _of(operator, queues)
+    entry = Entry(session_key, operator.pk, operator.get_session_auth_hash(), language)
+    return entry, _of(operator, queues, entry)
 
 
 def still(entries: Collection[Entry], now: datetime) -> dict[Entry, Grants]:
@@ -57,7 +73,7 @@ def still(entries: Collection[Entry], now: datetime) -> dict[Entry, Grants]:
     for operator_id, queue_id in serving.values_list("operator_id", "queue_id"):
         queues[operator_id].add(queue_id)
     return {
-        entry: _of(operator, frozenset(queues[operator.pk]))
+        entry: _of(operator, frozenset(queues[operator.pk]), entry)
         for entry in entries
         if entry.session_key in sessions
         and (operator := operators.get(entry.operator_id))
@@ -65,5 +81,12 @@ def still(entries: Collection[Entry], now: datetime) -> dict[Entry, Grants]:
     }
 
 
-def _of(operator: Operator, queues: frozenset[int]) -> Grants:
-    return Grants(operator.pk, operator.organization_id, operator.is_staff, queues)
+def _of(operator: Operator, queues: frozenset[int], entry: Entry) -> Grants:
+    return Grants(
+        operator_id=operator.pk,
+        organization_id=operator.organization_id,
+        is_staff=operator.is_staff,
+        queues=queues,
+        language=operator.reads(entry.language),
+        zone=operator.zone,
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import zoneinfo
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -52,10 +52,7 @@ def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], Ht
             return login
         asking = cast(OperatorRequest, request)
         asking.operator = user
-        with ExitStack() as around:
-            if user.language in dict(settings.LANGUAGES):
-                around.enter_context(translation.override(user.language))
-            around.enter_context(timezone.override(_zone(user)))
+        with speaking(user.reads(language()), user.zone):
             return view(asking, *args, **kwargs)
 
     return guarded
@@ -80,8 +77,13 @@ def unchanged(request: HttpRequest, tag: str) -> HttpResponse | None:
     return answer
 
 
-def _zone(operator: Operator) -> zoneinfo.ZoneInfo:
-    try:
-        return zoneinfo.ZoneInfo(operator.time_zone or settings.TIME_ZONE)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return zoneinfo.ZoneInfo(settings.TIME_ZONE)
+def language() -> str:
+    """What this request is answered in, unless the operator chose otherwise."""
+    return translation.get_language() or settings.LANGUAGE_CODE
+
+
+@contextmanager
+def speaking(language: str, zone: str) -> Iterator[None]:
+    """Words and times of what is drawn inside."""
+    with translation.override(language), timezone.override(zoneinfo.ZoneInfo(zone)):
+        yield

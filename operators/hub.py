@@ -1,7 +1,7 @@
 """One reader of the events for all streams of this process.
 
-It is woken by a bell in the same process and, on PostgreSQL, by the others; it looks by itself besides. Listeners
-get what they may see, with the cursor behind it. As long as nobody listens it sleeps.
+It is woken by a bell in the same process and, on PostgreSQL, by the others; it looks by itself besides. What an event
+shows is drawn once for all listeners that see the same. As long as nobody listens it sleeps.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ParamSpec, TypeVar
 
 from django.db import close_old_connections, connection, connections
@@ -24,6 +26,10 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Frames = Mapping[tuple[int, grants.Audience], str]
+"""By the id of an event and an audience: what is told."""
+Draw = Callable[[Mapping[Event, Set[grants.Audience]], datetime], Frames]
+
 LOOKS = {"sqlite": 0.1, "mysql": 0.25, "postgresql": 1.0}
 """How often it looks by itself, in seconds."""
 GATHER_SECONDS = 0.025
@@ -33,6 +39,16 @@ TROUBLE_SECONDS = 1.0
 MOST_TOLD = 4 * events.MOST
 
 
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Events, and what is shown of them; ``lost`` when there were too many of them to be told."""
+
+    events: list[Event]
+    cursor: str
+    frames: Frames = field(default_factory=dict)
+    lost: bool = False
+
+
 class Listener:
     """What one stream still has to say. Lives on the hub's loop."""
 
@@ -40,14 +56,17 @@ class Listener:
         self.entry = entry
         self.grants = granted
         self._ended = False
-        self._feed: events.Feed | None = None
+        self._portion: Portion | None = None
         self._woken = asyncio.Event()
 
-    def offer(self, feed: events.Feed) -> None:
+    def offer(self, news: Portion) -> None:
         """Put a portion behind those that wait; too many of them are given up for a fresh start."""
-        waiting = self._feed.events if self._feed else []
-        lost = feed.expired or bool(self._feed and self._feed.expired) or len(waiting) > events.MOST
-        self._feed = events.Feed([] if lost else waiting + feed.events, feed.cursor, expired=lost)
+        before = self._portion or Portion([], news.cursor)
+        if news.lost or before.lost or len(before.events) > events.MOST:
+            self._portion = Portion([], news.cursor, lost=True)
+        else:
+            frames = {**before.frames, **news.frames} if before.events else news.frames
+            self._portion = Portion(before.events + news.events, news.cursor, frames)
         self._woken.set()
 
     def end(self) -> None:
@@ -57,7 +76,7 @@ class Listener:
     def ended(self) -> bool:
         return self._ended
 
-    async def next(self, seconds: float) -> events.Feed | None:
+    async def next(self, seconds: float) -> Portion | None:
         """What has come, or None when nothing did for so long or the end has."""
         try:
             async with asyncio.timeout(seconds):
@@ -65,15 +84,16 @@ class Listener:
         except TimeoutError:
             return None
         self._woken.clear()
-        feed, self._feed = self._feed, None
-        return None if self._ended else feed
+        portion, self._portion = self._portion, None
+        return None if self._ended else portion
 
 
 class Hub:
     """``start`` it on the loop that serves the streams; ``stop`` ends them all and does not wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, draw: Draw) -> None:
         self.running = False
+        self._draw = draw
         self._listeners: set[Listener] = set()
         self._told: dict[int, None] = {}
         self._version: tuple[int, float] = (0, 0.0)
@@ -147,7 +167,7 @@ class Hub:
                 continue
             if feed is not None:
                 cursor = feed.cursor
-                self._tell(feed)
+                await self._tell(feed)
             self._live.set()
             await self._pause(feed is not None and feed.more)
 
@@ -166,12 +186,27 @@ class Hub:
         self._version = (version, time.monotonic())
         return True
 
-    def _tell(self, feed: events.Feed) -> None:
+    async def _tell(self, feed: events.Feed) -> None:
         news = [event for event in feed.events if self._is_news(event)]
         if not news and not feed.expired:
             return
+        frames = await self._drawn(news)
         for listener in self._listeners:
-            listener.offer(events.Feed(news, feed.cursor, expired=feed.expired))
+            listener.offer(Portion(news, feed.cursor, frames, lost=feed.expired))
+
+    async def _drawn(self, news: list[Event]) -> Frames:
+        """Of each event one frame for each audience among the listeners. Whoever joins meanwhile gets the fact."""
+        wanted = {event: {one.grants.audience(event) for one in self._covering(event)} for event in news}
+        try:
+            return await self.read(
+                self._draw, {event: who for event, who in wanted.items() if who}, clock.now()
+            )
+        except Exception as error:  # noqa: BLE001 - told the fact alone, the page asks
+            logger.error("the stream cannot draw: %s", type(error).__name__)
+            return {}
+
+    def _covering(self, event: Event) -> list[Listener]:
+        return [listener for listener in self._listeners if listener.grants.cover(event)]
 
     def _is_news(self, event: Event) -> bool:
         if event.pk in self._told:

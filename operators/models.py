@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -50,6 +52,18 @@ class Operator(Public, AbstractUser):
     @property
     def shown_name(self) -> str:
         return self.get_full_name() or self.username
+
+    def reads(self, otherwise: str) -> str:
+        """The language of their screens: their own choice, else what the browser was told."""
+        return self.language if self.language in dict(settings.LANGUAGES) else otherwise
+
+    @property
+    def zone(self) -> str:
+        """The name of their time zone, else the installation's."""
+        try:
+            return zoneinfo.ZoneInfo(self.time_zone or settings.TIME_ZONE).key
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            return settings.TIME_ZONE
 
 
 class Reason(models.Model):

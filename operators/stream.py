@@ -1,7 +1,8 @@
-"""``/operator/stream``: which conversations have changed, as server-sent events.
+"""``/operator/stream``: what has changed, as server-sent events.
 
-Frames are hints and hold nothing personal: whoever gets one asks for the fragment. ``id`` is the cursor to come back
-with. A stream ends by itself after some minutes, and holds no connection to the database while it lasts.
+``changed`` tells of one event: the bubble and the row it changed, or the fact alone, after which the page asks. ``id``
+is the cursor to come back with; what was missed meanwhile is told as facts. ``resync``: too much was missed. A stream
+ends by itself after some minutes, and holds no connection to the database while it lasts.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -18,14 +19,15 @@ from django.views.decorators.http import require_GET
 
 from conversations import events
 from conversations.models import Event
-from operators import grants
-from operators.hub import Hub, Listener
+from operators import grants, http
+from operators.hub import Hub, Listener, Portion
 from operators.models import Operator
+from operators.views import frames
 
 PING_SECONDS = 15.0
 LIFE_SECONDS = 600.0
 
-hub = Hub()
+hub = Hub(frames.draw)
 
 
 @require_GET
@@ -50,7 +52,7 @@ def _enter(request: HttpRequest) -> tuple[grants.Entry, grants.Grants] | None:
     operator, key = request.user, request.session.session_key
     if not isinstance(operator, Operator) or not key:
         return None
-    return grants.enter(operator, key)
+    return grants.enter(operator, key, http.language())
 
 
 async def _frames(listener: Listener, cursor: str | None) -> AsyncIterator[str]:
@@ -62,44 +64,51 @@ async def _frames(listener: Listener, cursor: str | None) -> AsyncIterator[str]:
         await hub.join(listener)
         if listener.ended():
             return
-        feed = await _missed(listener, cursor)
-        known = {event.pk for event in feed.events}
-        told = _told(listener, feed)
-        yield retry + _frame("ping", {}, "" if told else feed.cursor) + told
+        news = await _missed(cursor)
+        known = {event.pk for event in news.events}
+        told = _told(listener, news)
+        yield retry + _frame("ping", {}, "" if told else news.cursor) + told
         while not listener.ended() and loop.time() < end:
             latest = await listener.next(PING_SECONDS)
-            feed = latest or feed
-            told = _told(listener, feed, known) if latest else _frame("ping", {}, feed.cursor)
+            news = latest or news
+            told = _told(listener, news, known) if latest else _frame("ping", {}, news.cursor)
             if told and not listener.ended():
                 yield told
     finally:
         hub.leave(listener)
 
 
-async def _missed(listener: Listener, cursor: str | None) -> events.Feed:
+async def _missed(cursor: str | None) -> Portion:
     """What came since the cursor. If that is much, a fresh start is cheaper."""
     feed = await hub.read(events.since, cursor, organization=None)
     if not feed.more:
-        return feed
+        return Portion(feed.events, feed.cursor, lost=feed.expired)
     newest = await hub.read(events.since, None, organization=None)
-    return events.Feed([], newest.cursor, expired=True)
+    return Portion([], newest.cursor, lost=True)
 
 
-def _told(listener: Listener, feed: events.Feed, known: frozenset[int] | set[int] = frozenset()) -> str:
+def _told(listener: Listener, news: Portion, known: Set[int] = frozenset()) -> str:
     """The frames of a portion. Only the last one names the cursor: cut off before it, all come again."""
-    if feed.expired:
-        return _frame("resync", {}, feed.cursor)
-    shown = [event for event in feed.events if event.pk not in known and listener.grants.cover(event)]
-    frames = [_changed(event) for event in shown[:-1]]
-    frames += [_changed(event, feed.cursor) for event in shown[-1:]]
-    return "".join(frames)
+    if news.lost:
+        return _frame("resync", {}, news.cursor)
+    fresh = [event for event in news.events if event.pk not in known]
+    told = [data for event in fresh if (data := _data(listener.grants, event, news))]
+    written = [_written("changed", data) for data in told[:-1]]
+    written += [_written("changed", data, news.cursor) for data in told[-1:]]
+    return "".join(written)
 
 
-def _changed(event: Event, cursor: str = "") -> str:
-    data = {"conversation": str(event.conversation.public_id), "seq": event.seq, "kind": event.kind}
-    return _frame("changed", data, cursor)
+def _data(may: grants.Grants, event: Event, news: Portion) -> str:
+    if may.cover(event):
+        return news.frames.get((event.pk, may.audience(event))) or json.dumps(frames.told(event))
+    # It may have been in their list until this moment: they look for themselves, and learn nothing else.
+    return "{}" if event.organization_id == may.organization_id and frames.moves(event) else ""
 
 
 def _frame(name: str, data: dict[str, object], cursor: str) -> str:
+    return _written(name, json.dumps(data), cursor)
+
+
+def _written(name: str, data: str, cursor: str = "") -> str:
     identity = f"id: {cursor}\n" if cursor else ""
-    return f"{identity}event: {name}\ndata: {json.dumps(data)}\n\n"
+    return f"{identity}event: {name}\ndata: {data}\n\n"

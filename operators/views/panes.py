@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from conversations.models import Conversation, Event, Handoff, Message, Mode, Outcomes, Reasons
+from conversations.models.message import MessageQuerySet
 from operators.models import Operator, Reason
 from operators.views import bubbles, rows, wording
 from operators.views.bubbles import Item, Line
@@ -74,8 +75,8 @@ def pane(
 ) -> Pane:
     """``after`` is the seq before the first bubble shown (None: the newest ones), ``new_after`` the divider's."""
     handoffs = list(_handoffs(conversation))
-    messages, older = _messages(conversation, after)
-    first = after if after is not None else (messages[0].seq - 1 if messages else 0)
+    shown, older = _messages(conversation, after)
+    first = after if after is not None else (shown[0].seq - 1 if shown else 0)
     labels = outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
     name = wording.contact_name(conversation)
     lines = _lines(conversation, operator, handoffs, labels, first if older else 0)
@@ -91,9 +92,9 @@ def pane(
         dock=dock_of(conversation, operator, now),
         mine=conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk,
         window=window(conversation, now),
-        items=bubbles.thread(messages, lines, contact=name, now=now, new_after=new_after),
+        items=bubbles.thread(shown, lines, contact=name, now=now, new_after=new_after),
         after=first,
-        older=messages[0].seq if older and messages else 0,
+        older=shown[0].seq if older and shown else 0,
         new_after=new_after,
         context=_context(conversation, handoffs, operator),
         side=_side(conversation, handoffs, labels, now),
@@ -107,9 +108,9 @@ def older_items(conversation: Conversation, before: int, now: datetime) -> tuple
     """The page before ``before``, and where the next one ends (0: there is none)."""
     found = list(_thread(conversation).filter(seq__lt=before).newest_first()[: PAGE + 1])
     more = len(found) > PAGE
-    messages = found[:PAGE][::-1]
-    items = bubbles.thread(messages, [], contact=wording.contact_name(conversation), now=now, new_after=None)
-    return items, messages[0].seq if more else 0
+    page = found[:PAGE][::-1]
+    items = bubbles.thread(page, [], contact=wording.contact_name(conversation), now=now, new_after=None)
+    return items, page[0].seq if more else 0
 
 
 def validator(conversation: Any, operator: Operator, now: datetime) -> tuple[Any, ...]:
@@ -145,9 +146,13 @@ def outcome_labels(operator: Operator) -> dict[str, str]:
     return {code: str(label) for code, label in Outcomes.choices} | own
 
 
-def _thread(conversation: Conversation) -> Any:
-    related = Message.objects.select_related("reply_to", "delivery", "operator")
-    return related.prefetch_related("attachments").filter(conversation=conversation)
+def messages() -> MessageQuerySet:
+    """Messages with all that a bubble shows."""
+    return Message.objects.select_related("reply_to", "delivery", "operator").prefetch_related("attachments")
+
+
+def _thread(conversation: Conversation) -> MessageQuerySet:
+    return messages().filter(conversation=conversation)
 
 
 def _messages(conversation: Conversation, after: int | None) -> tuple[list[Message], bool]:

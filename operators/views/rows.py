@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -105,6 +106,19 @@ def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = 
         bot_count=visible.filter(mode=Mode.BOT)[: MOST + 1].count(),
         **_counts(visible, operator),
     )
+
+
+def by_id(ids: Collection[int]) -> dict[int, Conversation]:
+    """Conversations with all that a row shows, wherever in the list it stands."""
+    rows = _with_names(Conversation.objects.all()).select_related("open_handoff")
+    return _with_last_words(rows).in_bulk(ids)
+
+
+def one(conversation: Conversation, *, mine: bool, now: datetime) -> tuple[str, Row]:
+    """The template of one row, and the row."""
+    if conversation.mode == Mode.QUEUED:
+        return "operator/_waiting.html", _waiting(conversation, now, "")
+    return "operator/_row.html", (_row if mine else _folded_row)(conversation, now, "")
 
 
 def _mine_to_act_on(

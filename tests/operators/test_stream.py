@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from conversations.models import Contact, Conversation, Event, Organization, Que
 from operators import hub as hubs
 from operators.models import Operator
 from operators.stream import hub
+from operators.views import frames
 from tests import builders
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 URL = "/operator/stream"
+FACTS = ("conversation", "seq", "kind")
 says = sync_to_async(builders.says)
 
 
@@ -63,11 +66,15 @@ class Stream:
         self.cursor = frame.get("id", self.cursor)
         return frame
 
-    async def changed(self, count: int) -> list[dict[str, Any]]:
+    async def shown(self, count: int) -> list[dict[str, Any]]:
         """The data of so many changes; any other frame in between is an error."""
         frames = [await self.next() for _ in range(count)]
         assert {frame["event"] for frame in frames} == {"changed"}
         return [json.loads(frame["data"]) for frame in frames]
+
+    async def changed(self, count: int) -> list[dict[str, Any]]:
+        """The same without what is drawn."""
+        return [{name: data[name] for name in FACTS if name in data} for data in await self.shown(count)]
 
     async def over(self) -> bool:
         try:
@@ -103,14 +110,14 @@ def all_events() -> list[dict[str, Any]]:
     return told(list(Event.objects.select_related("conversation").order_by("pk")))
 
 
-def write(conversation: Conversation, first: int, count: int = 1) -> None:
+def write(conversation: Conversation, first: int, count: int = 1, kind: str = "message.received") -> None:
     """Rows as another process leaves them: no bell rings."""
     rows = [
         Event(
             organization_id=conversation.sender.organization_id,
             conversation=conversation,
             seq=first + number,
-            kind="message.received",
+            kind=kind,
             actor_kind="customer",
             epoch_before=0,
             epoch_after=0,
@@ -249,6 +256,103 @@ class TestAStream:
         live(story)
 
 
+class TestWhatIsDrawn:
+    """The last event of "oi" is the message's: its first one tells of a person asked for, or of nothing shown."""
+
+    def of(
+        self, *operators: Operator, text: str = "oi", held_by: Operator | None = None
+    ) -> list[dict[str, Any]]:
+        """What each operator is shown of a customer's message."""
+        if held_by:
+            builders.make_held(held_by)
+        clients = [browser(operator) for operator in operators]
+        found: list[dict[str, Any]] = []
+
+        async def story() -> None:
+            async with AsyncExitStack() as around:
+                streams = [await around.enter_async_context(listening(client)) for client in clients]
+                await says(text)
+                found.extend([(await stream.shown(1))[0] for stream in streams])
+
+        live(story)
+        return found
+
+    def test_is_the_bubble_and_the_row(self, ana: Operator) -> None:
+        [frame] = self.of(ana, held_by=ana, text="meu <b>pedido</b>")
+
+        assert "meu &lt;b&gt;pedido&lt;/b&gt;" in frame["bubble"]
+        assert f'id="m-{frame["message"]}"' in frame["bubble"]
+        assert f'id="row-{frame["conversation"]}"' in frame["row"]
+        assert frame["first"] == frame["seq"] - 1
+        assert frame["until"]
+
+    def test_is_drawn_once_for_all_who_see_the_same(
+        self, ana: Operator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn: list[str] = []
+        draw = frames.render_to_string
+        monkeypatch.setattr(
+            frames, "render_to_string", lambda name, context: drawn.append(name) or draw(name, context)
+        )
+        team = [builders.make_operator(name) for name in ("bia", "caio", "eva")]
+
+        self.of(ana, *team, held_by=ana)
+
+        # For the holder, and for the three others.
+        assert sorted(drawn) == ["operator/_items.html"] * 2 + ["operator/_row.html"] * 2
+
+    def test_is_in_the_language_and_by_the_clock_of_who_looks(self, ana: Operator) -> None:
+        bia = builders.make_operator("bia")
+        _update(bia, language="en", time_zone="Asia/Tokyo")
+        bia.refresh_from_db()
+
+        hers, theirs = self.of(ana, bia)
+
+        assert "Hoje" in hers["bubble"]
+        assert re.search("Today|Tomorrow|day", theirs["bubble"])
+        assert _time(hers["bubble"]) != _time(theirs["bubble"])
+
+    def test_is_a_fact_alone_when_it_was_missed(self, ana: Operator) -> None:
+        client = browser(ana)
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await stream.next() if stream._frames else None
+                cursor = stream.cursor
+            await says("oi")
+            async with listening(client, cursor=cursor) as again:
+                [data] = await again.shown(1)
+                assert not {"bubble", "row"} & set(data)
+
+        live(story)
+
+    def test_survives_a_bubble_that_cannot_be_drawn(
+        self, ana: Operator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_given: Any) -> str:
+            raise ValueError("of this bubble")
+
+        monkeypatch.setattr(frames, "render_to_string", broken)
+
+        [frame] = self.of(ana)
+
+        assert not {"bubble", "row"} & set(frame)
+
+    def test_is_nothing_but_a_nudge_where_a_conversation_goes_out_of_sight(self, ana: Operator) -> None:
+        finance = Queue.objects.create(organization=ana.organization, name="Financeiro")
+        hidden = builders.make_with_bot()
+        Conversation.objects.filter(pk=hidden.pk).update(queue=finance)
+        client = browser(ana)
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await sync_to_async(write)(hidden, 1_000, kind="handoff.requested")
+
+                assert await stream.shown(1) == [{}]
+
+        live(story)
+
+
 class TestAForeignEar:
     def test_hears_nothing_of_another_company(self, ana: Operator) -> None:
         davi = builders.make_stranger()
@@ -333,6 +437,12 @@ class TestAccessThatIsTakenAway:
                 assert [change["seq"] for change in await stream.changed(1)] == [1_001]
 
         live(story)
+
+
+def _time(html: str) -> str:
+    found = re.search(r"<time[^>]*>(.*?)</time>", html)
+    assert found
+    return found[1]
 
 
 def _update(operator: Operator, **changes: Any) -> None:
