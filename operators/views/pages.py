@@ -35,6 +35,7 @@ def home_context(request: OperatorRequest, now: datetime, opened: str = "") -> d
         "operator_hue": wording.hue(request.operator),
         "operator_initials": wording.initials(request.operator.shown_name),
         "theme": theme(request),
+        "sound": request.operator.preferences.get("sound", "on"),
     }
 
 

@@ -16,7 +16,7 @@ from operators.http import OperatorRequest, operator_required
 from operators.models import Operator
 from operators.views import pages, refusals, rows
 
-THEMES = ("light", "dark", "auto")
+CHOICES = {"theme": ("light", "dark", "auto"), "sound": ("on", "off")}
 
 
 @operator_required
@@ -59,10 +59,11 @@ def take_next(request: OperatorRequest) -> HttpResponse:
 @operator_required
 @require_POST
 def prefer(request: OperatorRequest) -> HttpResponse:
-    """The look of the screens, kept with the operator."""
-    chosen = request.POST.get("theme", "")
-    if chosen in THEMES:
-        kept = {**request.operator.preferences, "theme": chosen}
+    """How the screens look and sound, kept with the operator."""
+    told = request.POST
+    chosen = {name: told[name] for name, known in CHOICES.items() if told.get(name) in known}
+    if chosen:
+        kept = {**request.operator.preferences, **chosen}
         Operator.objects.filter(pk=request.operator.pk).update(preferences=kept)
     place = request.POST.get("next", "")
     fits = url_has_allowed_host_and_scheme(place, allowed_hosts=None) and place.startswith("/operator/")

@@ -1,6 +1,5 @@
 // What is typed: it is kept until the server has accepted it, and comes back when it was refused.
-import { conversation, find, all, shown, touch, user, words } from "./page.js";
-import { toBottom } from "./live.js";
+import { conversation, find, all, shown, toBottom, touch, user, words } from "./page.js";
 
 const name = (id) => `draft:${user}:${id}`;
 const box = () => find("#message");

@@ -1,10 +1,32 @@
 // The console: keys, focus, the dialog, and what follows a swap.
 import * as composer from "./composer.js";
 import * as live from "./live.js";
-import { all, chat, conversation, fade, find, shown, toast, touch, words } from "./page.js";
+import { all, atBottom, chat, conversation, fade, find, shown, tick, toast, toBottom, words } from "./page.js";
 
 const dialog = find("#dialog");
+const wire = (element) => element?.id === "live";
 let open = "";
+
+// Where the thread stands -----------------------------------------------------------------------
+
+let kept = null;
+function beforeSwap() {
+  const box = find("#bubbles");
+  kept = box && !atBottom() ? { id: conversation(), height: box.offsetHeight } : null;
+}
+
+function afterSwap() {
+  if (kept && kept.id === conversation()) find("#tail").scrollTop -= find("#bubbles").offsetHeight - kept.height;
+  else if (find("#jump")) find("#jump").hidden = true;
+  kept = null;
+}
+
+function arrive() {
+  toBottom();
+  const divider = find("#new"), box = find("#tail");
+  if (!divider || !box) return;
+  if (divider.getBoundingClientRect().top < box.getBoundingClientRect().top) divider.scrollIntoView({ block: "center" });
+}
 
 // After every swap ------------------------------------------------------------------------------
 
@@ -12,7 +34,7 @@ function follow() {
   const queue = find("#queue");
   if (conversation() !== open) {
     open = conversation();
-    live.opened();
+    arrive();
     for (const row of all("#queue .row")) mark(row, row.closest("li").id === `row-${open}`);
     live.thread();
   }
@@ -21,22 +43,40 @@ function follow() {
   announce();
   fade();
   if (!queue) return;
-  const calls = Number(queue.dataset.calls), what = chat()?.dataset.name ?? find("h1").textContent;
+  // Those who wait, counted by the server, and those of mine who wrote, as the list shows them.
+  const calls = Number(queue.dataset.waiting) + all("#mine .row.un").length, what = chat()?.dataset.name ?? find("h1").textContent;
   document.title = `${calls ? `(${calls}) ` : ""}${what} · ${document.body.dataset.app}`;
   const icon = find("link[rel=icon]");
   icon.dataset.calm ??= icon.href;
   const wanted = calls ? icon.dataset.alert : icon.dataset.calm;
   if (icon.getAttribute("href") !== wanted) icon.href = wanted;
+  navigator.setAppBadge?.(calls).catch(() => {});
 }
 
 let known = null;
 /** Say who has just joined the queue; what was there on arrival is no news. */
 function announce() {
-  const waiting = all("#waiting li");
-  for (const row of waiting) {
-    if (known && !known.has(row.id)) toast(`${words("arrived")}: ${find(".nm", row).textContent}`);
+  const waiting = all("#waiting li"), fresh = known ? waiting.filter((row) => !known.has(row.id)) : [];
+  for (const row of fresh) {
+    const name = find(".nm", row).textContent;
+    toast(`${words("arrived")}: ${name}`);
+    if (live.leading()) alerts((bell) => bell.arrived(row.id.slice(4), name));
   }
   known = new Set(waiting.map((row) => row.id));
+}
+
+/** Notifications are offered as long as nobody has answered. */
+function offer() {
+  for (const button of all("[data-notify]")) button.hidden = globalThis.Notification?.permission !== "default";
+}
+
+/** What makes a sound is loaded when something does. */
+const alerts = (use) => import("./alerts.js").then(use);
+document.addEventListener("console:written", ({ detail }) => {
+  if (live.leading() && (document.hidden || detail.conversation !== conversation())) alerts((bell) => bell.written());
+});
+for (const gesture of ["pointerdown", "keydown"]) {
+  addEventListener(gesture, () => alerts((bell) => bell.unlock()), { once: true });
 }
 
 function mark(row, current) {
@@ -47,13 +87,14 @@ function mark(row, current) {
 const ANSWERS = [200, 401, 409, 422];
 document.addEventListener("htmx:before:response", (event) => {
   const { ctx } = event.detail;
+  if (wire(ctx.sourceElement)) return;
   if (ANSWERS.includes(ctx.response.status)) return;
   event.preventDefault();  // an error page is not a part of this one
   if (!ctx.sent) toast(words("failed"));
 });
-document.addEventListener("htmx:before:swap", () => live.beforeSwap());
+document.addEventListener("htmx:before:swap", beforeSwap);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-  live.afterSwap();
+  afterSwap();
   if (ctx.response) live.forget();
   if (ctx.target === dialog && dialog.childElementCount && !dialog.open) dialog.showModal();
   const { sourceElement: from, sourceEvent: why } = ctx;
@@ -62,10 +103,13 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const taken = from?.matches?.("#next, #claim, .take, .lock .btn");
   if (taken || (open !== before && why?.detail > 0)) composer.focus();
 });
-document.addEventListener("htmx:error", ({ detail: { ctx } }) => { if (ctx && !ctx.sent) toast(words("failed")); });
+document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+  if (ctx && !ctx.sent && !wire(ctx.sourceElement)) toast(words("failed"));
+});
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   const { sourceElement: from, request } = ctx;
+  if (wire(from)) return;
   if (from.hasAttribute("data-seen")) request.body.set("seen", find("#bubbles").dataset.seq);
   if (from.id !== "composer" && (request.method === "POST" || from.closest("#bubbles, #chead"))) {
     for (const [field, value] of Object.entries(shown())) request.body.set(field, value);
@@ -109,7 +153,8 @@ document.addEventListener("click", (event) => {
     live.list();
   }
   if (target.closest("[data-again]")) { live.list(); live.thread(); }
-  if (target.closest("#jump")) live.toBottom();
+  if (target.closest("[data-notify]")) alerts((bell) => bell.permit()).then(offer);
+  if (target.closest("#jump")) toBottom();
   for (const menu of all("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
 });
 document.addEventListener("submit", ({ target }) => {
@@ -158,7 +203,14 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
+document.addEventListener("scroll", ({ target }) => {
+  if (target.id !== "tail") return;
+  find("#jump").hidden = atBottom();
+  live.seen();
+}, true);
+setInterval(tick, 1000);
 document.documentElement.classList.add("scripted");
+offer();
 live.start();
 composer.start();
 follow();

@@ -1,16 +1,20 @@
-// Keeps the page current by asking. Every answer is idempotent by id: a late or repeated one does no harm.
-import { all, apply, chat, conversation, csrf, find, shown } from "./page.js";
+// Keeps the page current. The stream tells what changed: what is drawn already is put in place, the rest is asked for.
+// While no stream is open, the page asks by the clock. Every answer is idempotent by id or by seq: late or twice, it
+// does no harm.
+import { apply, atBottom, chat, conversation, csrf, find, setClock, shown, user } from "./page.js";
 
-const LIST = 2000, THREAD = 1500, HIDDEN = 10000, QUIET = 5000, GIVE_UP = 15000;
+const LIST = 2000, THREAD = 1500, HIDDEN = 10000, SAFETY = 30000, OFFLINE = 5000, GIVE_UP = 15000, AGAIN = 1000;
+const SPREAD = 80, SILENCE = 40000, RETRY = 2000;
 const tags = new Map();
-let lost = 0, expired = false, offset = 0, told = "";
+let lost = 0, expired = false, told = "";
+
+// Asking ----------------------------------------------------------------------------------------
 
 async function ask(name, url, fits = () => true) {
   const headers = { "HX-Request": "true" };
   if (tags.has(name)) headers["If-None-Match"] = tags.get(name);
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(GIVE_UP) });
-  const date = Date.parse(response.headers.get("Date"));
-  if (date) offset = date - Date.now();
+  setClock(response.headers.get("Date"));
   if (response.status === 304) return reached();
   const text = await response.text();
   if (response.status === 401) expired = true;
@@ -21,125 +25,219 @@ async function ask(name, url, fits = () => true) {
   if (response.headers.get("ETag")) tags.set(name, response.headers.get("ETag"));
 }
 
-/** Another answer has changed the page: what a validator vouched for is no longer what is shown. */
+/** Something else has changed the page: what a validator vouched for is no longer what is shown. */
 export const forget = () => tags.clear();
 
+/** Asks now, and by itself again. What is wanted while it asks is asked for right after. */
 function repeat(period, work) {
-  let timer, busy = false;
+  let timer, busy = false, again = false;
   return async function run() {
-    if (busy || expired) return;
-    busy = true;
     clearTimeout(timer);
+    if (expired) return;
+    if (busy) return void (again = true);
+    busy = true;
     try {
       await work();
     } catch {
       unreached();
     } finally {
       busy = false;
-      timer = setTimeout(run, document.hidden ? HIDDEN : period);
+      timer = setTimeout(run, again ? 0 : streaming() ? SAFETY : document.hidden ? HIDDEN : period);
+      again = false;
     }
   };
 }
 
+let listedAt = -AGAIN, listing;
 export const list = repeat(LIST, () => {
   const queue = find("#queue");
+  listedAt = performance.now();
   if (!queue) return;
   const told = new URLSearchParams({ open: conversation(), show: queue.dataset.show });
   return ask("list", `${queue.dataset.url}?${told}`);
 });
+
+/** Once in a second, and not everybody at the same moment; a hidden tab at once, since its timers sleep. */
+function listSoon() {
+  const wait = Math.max(listedAt + AGAIN - performance.now(), document.hidden ? 0 : Math.random() * SPREAD);
+  if (wait <= 0) return list();
+  listing ??= setTimeout(() => { listing = undefined; list(); }, wait);
+}
 
 export const thread = repeat(THREAD, () => {
   const id = conversation();
   if (!id) return;
   const url = `${chat().dataset.url}thread?${new URLSearchParams(shown())}`;
   // An answer made before what is shown now (a send overtook it), or for a chat left meanwhile, is dropped.
-  const fits = (response) =>
-    conversation() === id && Number(response.headers.get("X-Seq")) >= Number(find("#bubbles").dataset.seq);
+  const fits = (response) => conversation() === id && Number(response.headers.get("X-Seq")) >= seq();
   return ask(`thread ${url}`, url, fits).then(seen);
 });
 
 function reached() {
+  if (lost) reconnect();
   lost = 0;
   if (!expired) find("#netbar").replaceChildren();
 }
 
 function unreached() {
   lost ||= performance.now();
-  if (performance.now() - lost < QUIET || find("#netbar").childElementCount) return;
+  setTimeout(bar, Math.max(0, lost + OFFLINE - performance.now()));
+}
+
+function bar() {
+  if (!lost || performance.now() - lost < OFFLINE - 50 || find("#netbar").childElementCount) return;
   find("#netbar").append(find("template#offline").content.cloneNode(true));
+}
+
+// Being told ------------------------------------------------------------------------------------
+
+const seq = () => Number(find("#bubbles")?.dataset.seq);
+const part = (target, swap, html) => apply(`<hx-partial hx-target='${target}' hx-swap="${swap}">${html}</hx-partial>`);
+const isNew = ({ kind }) => kind === "message.received" || kind === "message.accepted";
+
+async function changed(frame) {
+  if (!frame.conversation) {  // what it was is not for us, but it may have been in our list
+    listSoon();
+    return thread();
+  }
+  await Promise.all([showRow(frame), frame.conversation === conversation() && showBubble(frame)]);
+}
+
+async function showRow(frame) {
+  const row = () => find(`#row-${CSS.escape(frame.conversation)}`), here = row();
+  if (!here || !frame.row) {
+    const counts = !frame.kind.startsWith("message.") || frame.first === 1 || find("#queue")?.dataset.show === "bot";
+    if (here || counts) listSoon();
+    return;
+  }
+  tags.delete("list");
+  await part(`#row-${CSS.escape(frame.conversation)}`, "outerMorph", frame.row);
+  const list = row()?.parentElement;
+  if (!list) return;
+  if (frame.conversation === conversation()) find(".row", row()).setAttribute("aria-current", "page");
+  if (list.id !== "mine") return;
+  if (isNew(frame) && list.firstElementChild !== row()) first(list, row());
+  if (frame.kind === "message.received") document.dispatchEvent(new CustomEvent("console:written", { detail: frame }));
+}
+
+/** Moved, a focused row stays focused; where a browser cannot do that, it stays where it is. */
+function first(list, row) {
+  if (list.moveBefore) list.moveBefore(row, list.firstElementChild);
+  else if (!row.contains(document.activeElement)) list.prepend(row);
+}
+
+/** A bubble that follows what is shown, or one that is shown and has changed. Whatever else happened is asked for. */
+async function showBubble(frame) {
+  const before = seq(), { message, bubble } = frame;
+  if (frame.seq <= before) return;
+  // Our own words are on their way to here with the answer to their form.
+  if (frame.kind === "message.accepted" && find("#pending").childElementCount) return later(frame.seq);
+  const dock = find("#dock").dataset.dock, reopened = frame.until && (dock === "closed" || dock === "stopped");
+  if (!bubble || reopened || frame.first > before + 1 || find(`#f-${message}`)) return thread();
+  const target = `#chat[data-conversation="${frame.conversation}"] `, known = find(`#m-${message}`);
+  if (known) await part(`${target}#m-${message}`, "outerMorph", bubble);
+  else if (isNew(frame)) await part(`${target}#bubbles`, "beforeend", bubble);
+  if (conversation() !== frame.conversation || frame.seq <= seq()) return;
+  find("#bubbles").dataset.seq = frame.seq;
+  const chip = find("#chead [data-until]");
+  if (chip && frame.until) chip.dataset.until = frame.until;
+  seen();
+}
+
+function later(wanted) {
+  setTimeout(() => { if (seq() < wanted) thread(); }, AGAIN);
 }
 
 /** Read means: open, visible, and at its newest message. */
 let reading;
-function seen() {
+export function seen() {
   const id = conversation(), row = id && find(`#row-${CSS.escape(id)} .row.un`);
   clearTimeout(reading);
   if (!row || document.hidden || !atBottom()) return;
   reading = setTimeout(async () => {
-    const seq = find("#bubbles")?.dataset.seq;
-    if (conversation() !== id || document.hidden || !atBottom() || told === `${id} ${seq}`) return;
-    told = `${id} ${seq}`;
-    const body = new URLSearchParams({ seq });
+    const upTo = seq();
+    if (conversation() !== id || document.hidden || !atBottom() || told === `${id} ${upTo}`) return;
+    told = `${id} ${upTo}`;
+    const body = new URLSearchParams({ seq: upTo });
     try {
       await fetch(`${chat().dataset.url}seen`, { method: "POST", headers: { "HX-Request": "true", ...csrf() }, body });
       list();
+      bus.postMessage({ event: "seen" });
     } catch {
       told = "";  // offline: say it when the thread is next asked for
     }
   }, 1000);
 }
 
-// The thread's box is reversed: 0 is its newest message, further up is negative.
-const tail = () => find("#tail");
-export const atBottom = () => !tail() || tail().scrollTop > -100;
-export const toBottom = () => { if (tail()) tail().scrollTop = 0; };
+// One stream for all tabs of a browser: one of them leads, and passes on what it hears -------------------------
 
-let kept = null;
-export function beforeSwap() {
-  const box = find("#bubbles");
-  kept = box && !atBottom() ? { id: conversation(), height: box.offsetHeight } : null;
+const wire = find("#live"), bus = new BroadcastChannel(`console-${user}`);
+let open = false, heard = 0, leads = false;
+
+/** Whether this tab has the stream: it also is the one that makes sounds. */
+export const leading = () => leads;
+const streaming = () => open && performance.now() - heard < SILENCE;
+
+function askAll() {
+  list();
+  thread();
 }
 
-export function afterSwap() {
-  if (kept && kept.id === conversation()) tail().scrollTop -= find("#bubbles").offsetHeight - kept.height;
-  else if (find("#jump")) find("#jump").hidden = true;
-  kept = null;
+let work = Promise.resolve();
+function take({ event, data }) {
+  heard = performance.now();
+  const opened = !open && event !== "down";
+  open = event !== "down";
+  // One frame after the other, in the order they came.
+  if (event === "changed") work = work.then(() => changed(JSON.parse(data))).catch(askAll);
+  else if (event === "seen") listSoon();
+  else if (event !== "ping") askAll();
+  if (opened) askAll();
 }
 
-export function opened() {
-  toBottom();
-  const divider = find("#new"), box = tail();
-  if (!divider || !box) return;
-  if (divider.getBoundingClientRect().top < box.getBoundingClientRect().top) divider.scrollIntoView({ block: "center" });
+function pass(message) {
+  bus.postMessage(message);
+  take(message);
 }
 
-// One clock for the whole page.
-const two = (number) => String(number).padStart(2, "0");
-function tick() {
-  const now = Date.now() + offset;
-  for (const element of all("[data-since]")) {
-    const seconds = Math.max(0, Math.floor((now - Date.parse(element.dataset.since)) / 1000));
-    const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
-    element.textContent = hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
-    element.closest(".chip").classList.toggle("warn", seconds >= 180 && seconds < 300);
-    element.closest(".chip").classList.toggle("bad", seconds >= 300);
+const down = () => { if (open) pass({ event: "down" }); };
+const connection = () => wire._htmx?.sse;
+const reconnect = () => connection()?.delayCanceller?.();
+
+function connect() {
+  if (!expired && !connection()) htmx.process(wire);
+}
+
+function lead() {
+  leads = true;
+  down();  // whoever led before is gone, and what came since then was told to nobody
+  for (const event of ["ping", "changed", "resync"]) {
+    wire.addEventListener(event, ({ detail: { data } }) => pass({ event, data }));
   }
-  for (const element of all("[data-until]")) {
-    const minutes = Math.max(0, Math.floor((Date.parse(element.dataset.until) - now) / 60000));
-    element.textContent = minutes >= 60 ? `${Math.floor(minutes / 60)}h ${two(minutes % 60)}min` : `${minutes}min`;
-    element.closest(".chip").classList.toggle("warn", minutes < 120);
-  }
+  wire.addEventListener("htmx:sse:error", down);
+  wire.addEventListener("htmx:sse:before:connection", (event) => { if (expired) event.preventDefault(); });
+  // A first connection that fails is nobody's to repeat but ours.
+  const again = () => setTimeout(connect, RETRY * (1 + Math.random()));
+  wire.addEventListener("htmx:error", again);
+  wire.addEventListener("htmx:response:error", again);
+  wire.addEventListener("htmx:sse:close", again);
+  setInterval(() => {
+    if (!open || streaming()) return;
+    down();  // no end and no sign of life either: the other side is gone
+    connection()?.reader?.cancel();
+  }, RETRY);
+  wire.setAttribute("hx-sse:connect", wire.dataset.url);
+  connect();
 }
 
 export function start() {
-  setInterval(tick, 1000);
-  addEventListener("online", () => { list(); thread(); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { list(); thread(); } });
-  document.addEventListener("scroll", ({ target }) => {
-    if (target.id !== "tail") return;
-    find("#jump").hidden = atBottom();
-    seen();
-  }, true);
-  list();
-  thread();
+  bus.onmessage = ({ data }) => take(data);
+  addEventListener("online", () => { reconnect(); askAll(); });
+  addEventListener("offline", () => { down(); unreached(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) askAll(); });
+  if (!wire) return;
+  // Held until this tab closes; without locks (plain http from another machine) every tab is its own leader.
+  if (navigator.locks) navigator.locks.request(`console-${user}`, () => new Promise(lead));
+  else lead();
+  askAll();
 }

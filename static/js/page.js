@@ -39,3 +39,32 @@ export function fade() {
     setTimeout(leave, 8000);
   }
 }
+
+// The thread's box is reversed: 0 is its newest message, further up is negative.
+const tail = () => find("#tail");
+export const atBottom = () => !tail() || tail().scrollTop > -100;
+export const toBottom = () => { if (tail()) tail().scrollTop = 0; };
+
+// One clock for the whole page, set by the server's.
+let offset = 0;
+export function setClock(date) {
+  const at = Date.parse(date);
+  if (at) offset = at - Date.now();
+}
+
+const two = (number) => String(number).padStart(2, "0");
+export function tick() {
+  const now = Date.now() + offset;
+  for (const element of all("[data-since]")) {
+    const seconds = Math.max(0, Math.floor((now - Date.parse(element.dataset.since)) / 1000));
+    const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
+    element.textContent = hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+    element.closest(".chip").classList.toggle("warn", seconds >= 180 && seconds < 300);
+    element.closest(".chip").classList.toggle("bad", seconds >= 300);
+  }
+  for (const element of all("[data-until]")) {
+    const minutes = Math.max(0, Math.floor((Date.parse(element.dataset.until) - now) / 60000));
+    element.textContent = minutes >= 60 ? `${Math.floor(minutes / 60)}h ${two(minutes % 60)}min` : `${minutes}min`;
+    element.closest(".chip").classList.toggle("warn", minutes < 120);
+  }
+}
