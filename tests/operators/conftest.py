@@ -21,7 +21,7 @@ class Desk:
     """``stop`` closes every connection; ``start`` opens the same address again."""
 
     def __init__(self) -> None:
-        self.port, self._server = 0, None
+        self.port = 0
         self.start()
 
     @property

@@ -278,13 +278,13 @@ class TestWhateverHappens:
         wait_for(lambda: not Conversation.objects.get(pk=held.pk).unread, page)
 
         fresh = console(ana, chat(held))
-        for part in ("#queue", "#bubbles", "#chead", "#dock"):
-            wait_for(lambda part=part: shape(page, part) == shape(fresh, part), page)
+        wait_for(lambda: shape(page) == shape(fresh), page)
 
 
-def shape(page: Page, part: str) -> str:
-    """The text of a part of the page; running clocks left out."""
-    return re.sub(r"\d+:\d\d|\d+h \d\d\w+", "", page.locator(part).inner_text())
+def shape(page: Page) -> list[str]:
+    """The text of each part of the page; running clocks left out."""
+    texts = [page.locator(part).inner_text() for part in ("#queue", "#bubbles", "#chead", "#dock")]
+    return [re.sub(r"\d+:\d\d|\d+h \d\d\w+", "", text) for text in texts]
 
 
 class TestACut:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.template.loader import render_to_string
 from django.test import AsyncClient, Client
 
 from conversations import clock, events
@@ -290,10 +291,12 @@ class TestWhatIsDrawn:
         self, ana: Operator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         drawn: list[str] = []
-        draw = frames.render_to_string
-        monkeypatch.setattr(
-            frames, "render_to_string", lambda name, context: drawn.append(name) or draw(name, context)
-        )
+
+        def draw(name: str, context: dict[str, Any]) -> str:
+            drawn.append(name)
+            return render_to_string(name, context)
+
+        monkeypatch.setattr(frames, "render_to_string", draw)
         team = [builders.make_operator(name) for name in ("bia", "caio", "eva")]
 
         self.of(ana, *team, held_by=ana)
