@@ -20,7 +20,8 @@ from handoffflow.api import errors
 from handoffflow.api.errors import Refused
 
 MAX_BYTES = 256 * 1024
-MAX_DEPTH = 32
+MAX_DEPTH = 31
+"""MariaDB stores JSON of 32 levels, and some of what is sent is stored a level further down."""
 _LARGEST = 2**63 - 1
 _JSON = re.compile(r"application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from conversations import clock, contacts
-from conversations.models import Conversation, Event, Message
+from conversations.models import Conversation, Event, Handoff, Message
+from handoffflow.api import wire
 from tests.api.calls import Api, bot, caller, code, fields
 from tests.builders import (
     bubbles,
@@ -31,6 +32,10 @@ def at(conversation: Conversation, call: str = "") -> str:
 
 def release(**fields: Any) -> dict[str, Any]:
     return {"outcome": "solved", "last_seen_seq": 1000, **fields}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    return {"a": nested(levels - 1)} if levels > 1 else {"a": 1}
 
 
 class TestLoop:
@@ -287,6 +292,18 @@ class TestRelease:
         assert [answer.status_code for answer in answers] == [200, 200]
         assert answers[0].json()["handoff"] == answers[1].json()["handoff"]
         assert Event.objects.filter(conversation=conversation, kind="handoff.released").count() == 1
+
+    def test_takes_facts_as_deep_as_every_database_stores(self) -> None:
+        conversation, desk = make_held(make_operator("ana")), caller("desk")
+        accepted, refused = nested(wire.MAX_DEPTH - 1), nested(wire.MAX_DEPTH)
+
+        answers = [
+            desk.post(at(conversation, "/handoff/release"), release(facts=facts))
+            for facts in (refused, accepted)
+        ]
+
+        assert [answer.status_code for answer in answers] == [400, 200]
+        assert Handoff.objects.get().context_out["facts"] == accepted
 
     def test_takes_reason_for_outcome(self) -> None:
         conversation = make_held(make_operator("ana"))
