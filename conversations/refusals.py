@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from conversations import errors
 from conversations.contract import Release
@@ -27,26 +29,29 @@ def released_already(
     """Why the release took no row: the error to raise, or the handoff that this very release has ended before."""
     current = Conversation.objects.with_parties().get(pk=conversation.pk)
     if current.mode != Mode.HUMAN:
-        last = Handoff.objects.filter(conversation=current).order_by("-number").first()
-        same = last is not None and (last.outcome, last.resume, last.context_out) == (
-            release.outcome,
-            release.resume,
-            release.stored(),
-        )
-        if (
-            last is None
-            or not same
-            or current.mode != Mode.BOT
-            or (operator and last.operator_id != operator.pk)
-        ):
-            raise errors.NotHuman
-        return last
+        return _the_same(current, operator, release)
     if operator is not None and current.operator_id != operator.pk:
         raise errors.NotYours(operator=current.operator)
     if epoch is not None and current.epoch != epoch:
         raise errors.StaleEpoch(epoch=current.epoch)
     unread = Message.objects.filter(conversation=current, author=Author.CUSTOMER, seq__gt=seen).in_order()
     raise errors.UnreadMessage(messages=list(unread), last_seq=current.last_inbound_seq)
+
+
+def _the_same(current: Conversation, operator: Operator | None, release: Release) -> Handoff:
+    """The last handoff, if it ended with this very release and nothing has happened since."""
+    last = Handoff.objects.filter(conversation=current).order_by("-number").first()
+    if last is None or current.mode != Mode.BOT or (operator and last.operator_id != operator.pk):
+        raise errors.NotHuman
+    ended = (last.outcome, last.resume, _read_back(last.context_out))
+    if ended != (release.outcome, release.resume, _read_back(release.stored())):
+        raise errors.NotHuman
+    return last
+
+
+def _read_back(context: dict[str, Any]) -> Any:
+    """As every database gives it back: PostgreSQL writes 1e23 out, and it is an integer then."""
+    return json.loads(json.dumps(context), parse_float=Decimal, parse_int=Decimal)
 
 
 def of_saying(

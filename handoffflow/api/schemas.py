@@ -61,7 +61,9 @@ class HandoffRequest(Body):
         }
     )
 
-    reason: str = Field(min_length=1, max_length=40, description="A code: the product's or the bot's own.")
+    reason: str = Field(
+        min_length=1, max_length=40, pattern=r"\S", description="A code: the product's or the bot's own."
+    )
     summary: str = Field(default="", max_length=4096)
     intent: str = Field(default="", max_length=120)
     slots: dict[str, Any] = Field(default={}, description="What the bot has gathered.")

@@ -163,6 +163,7 @@ class TestRequest:
         [
             ({}, [("reason", "required")]),
             ({"reason": ""}, [("reason", "too_short")]),
+            ({"reason": " \n"}, [("reason", "format")]),
             ({"reason": "x" * 41}, [("reason", "too_long")]),
             ({"reason": 1}, [("reason", "type")]),
             ({"reason": "x", "priority": 4}, [("priority", "range")]),
@@ -304,6 +305,17 @@ class TestRelease:
 
         assert [answer.status_code for answer in answers] == [400, 200]
         assert Handoff.objects.get().context_out["facts"] == accepted
+
+    def test_again_with_numbers_that_a_database_writes_in_its_own_way_is_the_same(self) -> None:
+        conversation, desk = make_held(make_operator("ana")), caller("desk")
+        facts = {"large": 1.5e300, "small": 5e-324, "whole": 2.0, "zero": -0.0, "id": 2**63 - 1}
+
+        answers = [
+            desk.post(at(conversation, "/handoff/release"), release(facts=sent))
+            for sent in (facts, facts, facts | {"id": 2**63 - 2})
+        ]
+
+        assert [answer.status_code for answer in answers] == [200, 200, 409]
 
     def test_takes_reason_for_outcome(self) -> None:
         conversation = make_held(make_operator("ana"))
