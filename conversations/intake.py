@@ -119,7 +119,7 @@ def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetim
 
     One that came ``at`` an earlier time keeps that time.
     """
-    _acceptable(inbound)
+    _acceptable(inbound, sender)
     conversation = contacts.resolve(inbound, sender=sender)
     late = now - at > LATE
     taken = _take(conversation, inbound, at, late=late)
@@ -130,9 +130,11 @@ def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetim
     return message
 
 
-def _acceptable(inbound: InboundMessage) -> None:
+def _acceptable(inbound: InboundMessage, sender: Sender) -> None:
     if not (inbound.sid and inbound.from_):
         raise Ignored("incomplete")
+    if inbound.from_ == sender.address:
+        raise Ignored("own_echo")  # the bot would answer itself, for ever
     if len(inbound.from_) > ADDRESS_LENGTH:
         raise Ignored("address_too_long")
     if words.joins_sandbox(inbound.body):

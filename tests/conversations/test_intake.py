@@ -183,6 +183,13 @@ class TestIgnored:
         assert (raw.outcome, raw.reason) == ("ignored", "sandbox_join")
         assert not Conversation.objects.exists()
 
+    def test_is_what_the_number_says_to_itself(self) -> None:
+        """Answered, it would come back, and be answered again."""
+        raw = says("Olá! Sou o assistente virtual.", address=make_sender().address)
+
+        assert (raw.outcome, raw.reason) == ("ignored", "own_echo")
+        assert not BotTurn.objects.exists()
+
     @pytest.mark.parametrize("missing", ["MessageSid", "From"])
     def test_is_what_has_no_name_or_sender(self, missing: str) -> None:
         raw = intake.receive(form("oi") | {missing: ""}, sender=make_sender(), now=clock.now())
