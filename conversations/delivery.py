@@ -36,6 +36,8 @@ LEASE = timedelta(seconds=30)
 """Longer than one call can take; then whoever held the row is dead, and what it did is unknown."""
 HOLD = timedelta(seconds=20)
 """How long an unknown delivery keeps the next ones of its conversation waiting."""
+DOUBT = timedelta(seconds=60)
+"""A callback or Twilio's list usually settles an unknown delivery sooner; from here on a person may decide."""
 CAUSE = settling.CAUSE
 
 
@@ -135,20 +137,25 @@ def _deliver_here(row: Delivery, now: datetime) -> None:
 # What a person may do -----------------------------------------------------------------------------
 
 
+def in_doubt(row: Delivery, now: datetime) -> bool:
+    """Whether it has been unknown for so long that somebody should look."""
+    return row.unknown_since is not None and now - row.unknown_since > DOUBT
+
+
 @atomically
 def retry(message: Message, *, cause: Cause, now: datetime, unconfirmed: bool = False) -> Message:
     """Send a failed message once more, or with ``unconfirmed`` one whose outcome nobody could find out."""
-    row = Delivery.objects.select_related("message", "conversation").get(message=message)
-    expected = Status.UNKNOWN if unconfirmed else Status.FAILED
-    known = codes.reaction(row.message.error_code, row.cause)
-    if row.message.status != expected or not (unconfirmed or known.retryable):
+    row = Delivery.objects.select_related("message", "conversation__contact").get(message=message)
+    if not _worth_another_try(row, now, unconfirmed=unconfirmed):
         raise NotRetryable
+    if row.conversation.contact.opted_out_at:
+        raise errors.OptedOut
     if not row.conversation.window_open(now):
         raise errors.WindowClosed
     again = statuses.change(
         row.message,
         Status.QUEUED,
-        when=Q(status=expected),
+        when=Q(status=Status.UNKNOWN if unconfirmed else Status.FAILED),
         cause=cause,
         now=now,
         rank=0,
@@ -163,6 +170,13 @@ def retry(message: Message, *, cause: Cause, now: datetime, unconfirmed: bool = 
     )
     message.refresh_from_db()
     return message
+
+
+def _worth_another_try(row: Delivery, now: datetime, *, unconfirmed: bool) -> bool:
+    if unconfirmed:
+        return row.message.status == Status.UNKNOWN and in_doubt(row, now)
+    known = codes.reaction(row.message.error_code, row.cause)
+    return row.message.status == Status.FAILED and known.retryable
 
 
 @atomically

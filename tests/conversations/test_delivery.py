@@ -16,7 +16,7 @@ from conversations.models import AddressKind, ContactAddress, Conversation, Deli
 from conversations.twilio import client
 from handoffflow.simulator.standin import StandIn, free_port
 from operators.models import Operator
-from tests.builders import CUSTOMER, JOAO, fresh, make_held, make_operator, make_with_bot
+from tests.builders import CUSTOMER, JOAO, fresh, make_held, make_operator, make_with_bot, says
 from tests.conversations.outbox import (
     bot_says,
     message_of,
@@ -575,10 +575,32 @@ class TestASecondTry:
         with pytest.raises(delivery.NotRetryable):
             delivery.retry(message_of(row), cause=OPERATOR, now=clock.now())
 
-        delivery.retry(message_of(row), cause=OPERATOR, now=clock.now(), unconfirmed=True)
-        work.run_once()
+        delivery.retry(message_of(row), cause=OPERATOR, now=in_(minutes=2), unconfirmed=True)
+        work.run_once(in_(minutes=2))
 
         assert shown(row) == ("accepted", "sending")
+        assert len(twilio.sent()) == 1
+
+    def test_of_an_unconfirmed_one_waits_until_it_is_in_doubt(
+        self, held: Conversation, ana: Operator, twilio: StandIn
+    ) -> None:
+        """A form that is sent again must not repeat what has just been repeated."""
+        twilio.script("reset_after_accept")
+        row = operator_says(held, ana)
+        work.run_once()
+
+        with pytest.raises(delivery.NotRetryable):
+            delivery.retry(message_of(row), cause=OPERATOR, now=in_(seconds=50), unconfirmed=True)
+
+        assert shown(row) == ("unknown", "unknown")
+
+    def test_is_refused_once_the_customer_asked_for_silence(self, failed: Delivery, twilio: StandIn) -> None:
+        says("parar")
+
+        with pytest.raises(errors.OptedOut):
+            delivery.retry(failed.message, cause=OPERATOR, now=clock.now())
+
+        work.run_once()
         assert len(twilio.sent()) == 1
 
     def test_may_be_given_up(self, failed: Delivery, twilio: StandIn) -> None:
