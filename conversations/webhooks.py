@@ -77,7 +77,7 @@ def status(request: HttpRequest, form: Form) -> HttpResponse:
 
 
 def _sender(account_sid: str, address: str) -> Sender | None:
-    if not account_sid or "\x00" in account_sid + address:
+    if not (account_sid and address) or "\x00" in account_sid + address:
         return None
     known = (
         Sender.objects.select_related("organization").filter(account_sid=account_sid, address=address).first()

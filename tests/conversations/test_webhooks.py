@@ -226,6 +226,12 @@ class TestBadSignature:
     ) -> None:
         refused(form("oi") | known)
 
+    def test_is_any_for_no_number_where_none_is_set(self, client: Client, settings: Any, db: None) -> None:
+        settings.TWILIO_WHATSAPP_NUMBER = ""
+
+        assert post(client, form("oi") | {"To": ""}).status_code == 403
+        assert not InboundWebhook.objects.exists()
+
     @pytest.mark.parametrize("name", ["AccountSid", "To"])
     @pytest.mark.parametrize("value", ["\x00", "x" * 10_000, "%", "😀"])
     def test_survives_odd_accounts(self, refused: Callable[..., None], name: str, value: str) -> None:
