@@ -115,7 +115,9 @@ async def listing(
         client = _client(account)
         async with asyncio.timeout(deadline):
             rows = await client.messages.list_async(to=to, from_=from_, limit=LISTED)
-        found = [_listed(row) for row in rows if str(row.direction).startswith("outbound")]
+        found = [
+            _listed(row) for row in rows if str(row.direction).startswith("outbound") and row.date_created
+        ]
     except Exception as error:
         raise ListingFailed from error
     # Twilio lists the newest first and dates to the second: turned round, a stable sort keeps their order.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
@@ -32,6 +36,29 @@ def twilio(tmp_path: Path) -> Iterator[StandIn]:
     with build(tmp_path / "simulator.sqlite3", webhook_base="http://127.0.0.1:9") as running:
         running.meet(JOAO)
         yield running
+
+
+@pytest.fixture
+def own_certificate(tmp_path: Path) -> Iterator[HTTPServer]:
+    """Speaks TLS under a certificate that nobody we trust has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = timezone.now()
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "server.pem"
+    unencrypted = serialization.NoEncryption()
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted)
+    pem.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with HTTPServer(host="localhost", ssl_context=context) as server:
+        yield server
 
 
 def send(base: str, *, token: str = TWILIO_AUTH_TOKEN, deadline: float = 5, **changes: Any) -> client.Outcome:
@@ -93,7 +120,9 @@ class TestAnAnswer:
             (403, 20003, "alarm", "credentials"),
             (400, 63018, "retry", "busy"),
             (400, 14107, "retry", "busy"),
+            (408, 0, "refused", "refused"),
             (502, 20500, "unknown", "server_error"),
+            (504, 0, "unknown", "server_error"),
         ],
     )
     def test_that_refuses_says_how(
@@ -104,7 +133,7 @@ class TestAnAnswer:
 
         outcome = send(httpserver.url_for("/"))
 
-        assert (outcome.kind, outcome.cause, outcome.code) == (kind, cause, code)
+        assert (outcome.kind, outcome.cause, outcome.code) == (kind, cause, code or None)
 
     def test_in_the_newer_form_of_errors_is_read_as_well(self, httpserver: HTTPServer) -> None:
         problem = {
@@ -175,6 +204,12 @@ class TestACall:
         outcome = send(twilio.url.replace("http:", "https:"))
 
         assert (outcome.kind, outcome.cause) == ("alarm", "tls")
+
+    def test_to_somebody_with_another_certificate_is_an_alarm(self, own_certificate: HTTPServer) -> None:
+        outcome = send(own_certificate.url_for("/").rstrip("/"))
+
+        assert (outcome.kind, outcome.cause) == ("alarm", "tls")
+        assert own_certificate.log == []
 
     @pytest.mark.parametrize("fault", ["slow_drip", "accept_then_timeout"])
     def test_ends_at_its_deadline_whatever_drips_in(self, twilio: StandIn, fault: str) -> None:
@@ -294,6 +329,19 @@ class TestListing:
         send(twilio.url)
 
         assert self.listing(twilio.url, since=timezone.now() + timedelta(seconds=5)) == []
+
+    def test_leaves_out_what_has_no_date(self, httpserver: HTTPServer) -> None:
+        undated = {
+            "sid": "SM1",
+            "direction": "outbound-api",
+            "body": "oi",
+            "status": "sent",
+            "date_created": None,
+        }
+        page = {"messages": [undated], "page": 0, "page_size": 50}
+        httpserver.expect_request(MESSAGES).respond_with_json(page)
+
+        assert self.listing(httpserver.url_for("/")) == []
 
     def test_says_when_it_could_not_be_read(self) -> None:
         with pytest.raises(client.ListingFailed):
