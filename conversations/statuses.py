@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -20,7 +20,6 @@ from conversations.models import Conversation, Delivery, DeliveryState, Message,
 from conversations.twilio import payloads
 
 REPORTED = Cause(kind="system", door="webhook")
-PARKED_FOR = timedelta(days=7)
 
 QUIET = (Status.QUEUED, Status.SENDING)
 """Both are a clock on the screen: going from one to the other is no news."""
@@ -159,12 +158,6 @@ def apply_parked(sid: str, now: datetime) -> None:
         "received_at", "pk"
     ):
         apply(report, now)
-
-
-def forget_parked(now: datetime) -> int:
-    """Reports that nothing was found for in a week."""
-    old = StatusReport.objects.filter(applied_at=None, received_at__lt=now - PARKED_FOR)
-    return old.delete()[0]
 
 
 def _delivery_of(report: StatusReport) -> Delivery | None:

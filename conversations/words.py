@@ -156,11 +156,6 @@ def cancels_wait(text: str) -> bool:
     return _whole(text) in CANCEL
 
 
-def asks_position(text: str) -> bool:
-    """How long still? Said with the whole message."""
-    return _whole(text) in POSITION
-
-
 def opts_out(text: str) -> bool:
     """No more messages, said with the whole message. Shares no word with ``cancels_wait``."""
     return _whole(text) in OPT_OUT
@@ -201,14 +196,6 @@ CANCEL = _phrases(
     "desisto|desistir|back|go back|main menu|back to menu|back to the menu|back to the bot|cancel|"
     "never mind|nevermind|leave the queue|volver|volver al menu|volver al inicio|volver al bot|regresar|"
     "cancelar la espera|salir de la cola|salir de la fila"
-)
-POSITION = _phrases(
-    "fila|posicao|minha posicao|posicao na fila|minha posicao na fila|qual minha posicao|"
-    "qual a minha posicao|qual e a minha posicao|qual a minha posicao na fila|qual minha posicao na fila|"
-    "quanto falta|quanto tempo falta|falta muito|vai demorar|vai demorar muito|demora muito|queue|"
-    "position|my position|position in queue|what is my position|whats my position|what s my position|"
-    "how long|how much longer|how long is the wait|cola|posicion|mi posicion|mi turno|"
-    "cual es mi posicion|cuanto falta|falta mucho|cuanto tiempo falta|va a tardar|tarda mucho"
 )
 OPT_OUT = _phrases(
     "stop|stopall|stop all|parar|pare|sair|quit|unsubscribe|optout|opt out|remove me|stop messages|"

@@ -5,16 +5,14 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conversations import clock, statuses, work
+from conversations import statuses, work
 from conversations.models import Conversation, Delivery, Event, Message, Status, StatusReport
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
@@ -165,15 +163,6 @@ class TestAReport:
 
         assert kept.applied_at is None
         assert shown(row) == ("queued", "queued")
-
-    def test_that_nothing_was_found_for_is_forgotten_after_a_week(self, sent: Delivery) -> None:
-        report(sent, "sent", sid=sid_of(sent), now=clock.now() - timedelta(days=30))
-        report(sent, "sent", sid="SM8", with_mid=False, now=clock.now() - timedelta(days=8))
-        report(sent, "sent", sid="SM9", with_mid=False, now=clock.now() - timedelta(days=6))
-
-        statuses.forget_parked(timezone.now())
-
-        assert set(StatusReport.objects.values_list("provider_sid", flat=True)) == {sid_of(sent), "SM9"}
 
 
 class TestAnyOrderOfReports:

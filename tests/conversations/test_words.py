@@ -468,16 +468,6 @@ class TestWholeMessages:
         assert not words.cancels_wait(text)
 
     @pytest.mark.parametrize(
-        "text", ["fila", "Qual a minha posição na fila?", "my position", "¿Cuánto falta?"]
-    )
-    def test_ask_for_the_position(self, text: str) -> None:
-        assert words.asks_position(text)
-
-    @pytest.mark.parametrize("text", ["a fila da loja estava enorme", "quanto falta pagar", ""])
-    def test_do_not_ask_for_the_position(self, text: str) -> None:
-        assert not words.asks_position(text)
-
-    @pytest.mark.parametrize(
         "text", ["STOP", "parar", "Sair", "unsubscribe", "baja", "cancelar inscrição", "Pare!"]
     )
     def test_opt_out(self, text: str) -> None:
@@ -502,12 +492,11 @@ class TestWholeMessages:
     def test_mean_one_thing_each(self) -> None:
         kinds = (
             words.cancels_wait,
-            words.asks_position,
             words.opts_out,
             words.opts_in,
             words.asks_for_person,
         )
-        spoken = words.CANCEL | words.POSITION | words.OPT_OUT | words.OPT_IN
+        spoken = words.CANCEL | words.OPT_OUT | words.OPT_IN
 
         assert [text for text in spoken if sum(kind(text) for kind in kinds) != 1] == []
 
