@@ -55,11 +55,17 @@ class TestLoop:
             at(conversation, "/messages"),
             {"message_owner": "agent", "agent_id": str(ana.public_id), "body": "Já vejo."},
         )
-        ended = desk.post(at(conversation, "/handoff/release"), release(last_seen_seq=1))
+        ended = desk.post(
+            at(conversation, "/handoff/release"), release(last_seen_seq=1, summary="Estornado.")
+        )
+        resumed = robo.post(
+            at(conversation, "/messages"),
+            {"message_owner": "bot", "epoch": ended.json()["epoch"], "body": "Mais alguma coisa?"},
+        )
         thread = reader.get(at(conversation, "/messages"))
 
-        answers = [said, asked, taken, answered, ended]
-        assert [answer.status_code for answer in answers] == [202, 201, 200, 202, 200]
+        answers = [said, asked, taken, answered, ended, resumed]
+        assert [answer.status_code for answer in answers] == [202, 201, 200, 202, 200, 202]
         assert [item["id"] for item in waiting["items"]] == [str(conversation.public_id)]
         assert [item["id"] for item in mine["items"]] == [str(conversation.public_id)]
         assert [(answer.json()["status"], answer.json()["mode"]) for answer in (asked, taken, ended)] == [
@@ -68,9 +74,17 @@ class TestLoop:
             ("PROGRESS", "bot"),
         ]
         assert answered.json()["message"]["agent_id"] == str(ana.public_id)
-        owners = [item["message_owner"] for item in thread.json()["items"]]
-        assert owners[0] == "customer"
-        assert {"bot", "agent"} <= set(owners)
+        assert (ended.json()["handoff"]["outcome"], ended.json()["handoff"]["number"]) == ("solved", 1)
+        assert Handoff.objects.get().context_out["summary"] == "Estornado."
+        said_by = [(item["message_owner"], item["status"]) for item in thread.json()["items"]]
+        # The bot's first line had not left when the person was asked for: it is never sent.
+        assert said_by == [
+            ("customer", "delivered"),
+            ("bot", "cancelled"),
+            ("system", "queued"),
+            ("agent", "queued"),
+            ("bot", "queued"),
+        ]
 
     def test_tells_the_episode_in_each_of_its_states(self) -> None:
         ana, conversation, desk = make_operator("ana"), make_with_bot(), caller("desk")
