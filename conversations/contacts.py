@@ -26,22 +26,28 @@ _SPANISH = (
     *("502", "503", "504", "505", "506", "507", "591", "593", "595", "598"),
 )
 _PORTUGUESE = ("55", "351", "244", "258")
+LOOKS = 3
+"""A first message can lose to one from the same address, and then to one from the person's other address."""
 
 
 def resolve(inbound: InboundMessage, *, sender: Sender) -> Conversation:
-    """The thread of whoever wrote, made on first contact. Unique keys decide between parallel first messages."""
+    """The thread of whoever wrote, made on first contact. Unique keys decide between parallel first messages:
+    whoever loses looks again."""
+    for _look in range(LOOKS - 1):
+        try:
+            return _resolve(inbound, sender)
+        except IntegrityError:
+            continue
+    return _resolve(inbound, sender)
+
+
+def _resolve(inbound: InboundMessage, sender: Sender) -> Conversation:
     known = _known(inbound, sender)
     if known is not None:
         _link(known, inbound, sender)
         return known
-    try:
-        with transaction.atomic():
-            return _first_contact(inbound, sender)
-    except IntegrityError:
-        known = _known(inbound, sender)
-        if known is None:
-            raise
-        return known
+    with transaction.atomic():
+        return _first_contact(inbound, sender)
 
 
 def opt_out(contact: Contact, *, now: datetime) -> None:
@@ -114,14 +120,16 @@ def _link(known: Conversation, inbound: InboundMessage, sender: Sender) -> None:
 
 
 def _first_contact(inbound: InboundMessage, sender: Sender) -> Conversation:
-    contact = _contact_beside(inbound, sender) or Contact.objects.create(
+    other = _other(inbound)
+    standing = _standing(other, sender).select_related("contact").first() if other else None
+    contact = _beside(standing, inbound) or Contact.objects.create(
         organization_id=sender.organization_id,
         name=inbound.profile_name,
         language=language_of(inbound.from_),
     )
     _address(contact, sender, inbound.from_)
-    other = _other(inbound)
-    if other and not _standing(other, sender).exists():
+    if other and standing is None:
+        # One that has appeared since the look is a message at the same moment, of the same person.
         _address(contact, sender, other)
     conversation, _made = Conversation.objects.select_related("contact").get_or_create(
         sender=sender, contact=contact, defaults={"reply_address": inbound.from_}
@@ -129,16 +137,14 @@ def _first_contact(inbound: InboundMessage, sender: Sender) -> Conversation:
     return conversation
 
 
-def _contact_beside(inbound: InboundMessage, sender: Sender) -> Contact | None:
+def _beside(standing: ContactAddress | None, inbound: InboundMessage) -> Contact | None:
     """The person already known by the other address of the same payload, if they have no phone yet.
 
     Somebody with another phone stays another person: recycled numbers must not open a stranger's thread.
     """
-    other = _other(inbound)
-    beside = _standing(other, sender).select_related("contact").first() if other else None
-    if beside is None or _has_kind(beside.contact, inbound.from_):
+    if standing is None or _has_kind(standing.contact, inbound.from_):
         return None
-    return beside.contact
+    return standing.contact
 
 
 def _other(inbound: InboundMessage) -> str:

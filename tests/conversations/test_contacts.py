@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.test import Client
 
-from conversations import clock, contacts
+from conversations import clock, contacts, intake
 from conversations.models import (
+    Author,
     Contact,
     ContactAddress,
     Conversation,
@@ -19,6 +21,7 @@ from conversations.models import (
 )
 from conversations.twilio import payloads
 from tests.builders import JOAO, form, fresh, make_held, make_operator, make_sender, says, thread
+from tests.races.together import together
 from tests.signed import payload, post
 
 pytestmark = pytest.mark.django_db
@@ -198,6 +201,26 @@ class TestTwoAddresses:
         says("oi", ExternalUserId=USER_ID)
 
         assert Conversation.objects.get().reply_address == JOAO
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.xdist_group("races")
+def test_first_messages_from_both_addresses_at_once_are_one_thread() -> None:
+    sender = make_sender()
+    with together(6) as at_once:
+        for number in range(8):
+            phone, user_id = f"whatsapp:+55118{number:08d}", f"whatsapp:BR.{number + 1}"
+            first = [form("oi", address=phone, ExternalUserId=user_id) for _copy in range(3)]
+            first += [form("oi", address=user_id) for _copy in range(3)]
+
+            raws = at_once.run(
+                [partial(intake.receive, one, sender=sender, now=clock.now()) for one in first]
+            )
+
+            assert [raw.outcome for raw in raws] == ["applied"] * 6
+            conversation = thread(phone)
+            assert conversation == thread(user_id)
+            assert Message.objects.filter(conversation=conversation, author=Author.CUSTOMER).count() == 6
 
 
 class TestAdvance:
