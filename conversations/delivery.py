@@ -49,11 +49,11 @@ class NotRetryable(errors.HandoffError):
 
 def waiting(now: datetime) -> QuerySet[Delivery]:
     """The first unsettled delivery of each conversation, and those whose outcome has to be found out."""
-    holding = Q(state__in=(DeliveryState.QUEUED, DeliveryState.SENDING)) | Q(
-        state=DeliveryState.UNKNOWN, unknown_since__gt=now - HOLD
-    )
-    before = Delivery.objects.filter(holding, conversation=OuterRef("conversation"), seq__lt=OuterRef("seq"))
-    first = Q(state=DeliveryState.QUEUED) & ~Exists(before)
+    # One under way holds those before it, too: a line that is sent again is older than what is being sent.
+    under_way = Q(state=DeliveryState.SENDING) | Q(state=DeliveryState.UNKNOWN, unknown_since__gt=now - HOLD)
+    before = Q(state=DeliveryState.QUEUED, seq__lt=OuterRef("seq"))
+    holding = Delivery.objects.filter(under_way | before, conversation=OuterRef("conversation"))
+    first = Q(state=DeliveryState.QUEUED) & ~Exists(holding)
     unsure = Q(state__in=(DeliveryState.SENDING, DeliveryState.UNKNOWN))
     return Delivery.objects.filter(first | unsure).select_related("message", "conversation", "sender")
 

@@ -543,6 +543,22 @@ class TestASecondTry:
         assert shown(failed) == ("accepted", "sending")
         assert told(failed) == ["failed", "queued"]
 
+    def test_waits_for_the_line_that_is_under_way(
+        self, failed: Delivery, held: Conversation, ana: Operator, twilio: StandIn
+    ) -> None:
+        later = operator_says(held, ana, "Ainda está aí?")
+        (claimed,), _next = work.claim_due(work.handlers["delivery"], clock.now(), limit=1)
+        assert delivery._start(claimed, clock.now())
+        delivery.retry(failed.message, cause=OPERATOR, now=clock.now())
+
+        work.run_once()
+        assert shown(failed) == ("queued", "queued")
+
+        outcomes.settle(claimed, client.Outcome("accepted", sid="SM5", status="queued"), clock.now())
+        work.run_once()
+        assert shown(later) == ("accepted", "sending")
+        assert shown(failed) == ("accepted", "sending")
+
     def test_is_not_disturbed_by_reports_of_the_first(self, failed: Delivery, twilio: StandIn) -> None:
         delivery.retry(failed.message, cause=OPERATOR, now=clock.now())
 
