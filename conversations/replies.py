@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PART = messages.PART
-split = messages.split
 LONGEST = 20_000
 """Characters accepted in one go."""
 
@@ -63,7 +61,7 @@ def say(
     A bot speaks only in mode bot and in the epoch of its turn, an operator only while they hold the
     conversation in the epoch they see. A repeated ``client_key`` returns the first rows.
     """
-    parts = split(clean(body))
+    parts = messages.split(clean(body))
     repeated = _already_said(conversation, client_key, parts)
     if repeated:
         return repeated

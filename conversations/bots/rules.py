@@ -41,7 +41,7 @@ _NUMBER = re.compile(r"(?:opcao |option |opcion |numero |number )?(\d{1,2})")
 
 
 class RulesEngine:
-    """``state``: greeted, misses in a row, labels answered, after_release, reintroduce."""
+    """``state``: greeted, misses in a row, labels answered, reintroduce."""
 
     def reply(self, turn: Turn) -> Reply:
         if turn.kind == "released":
@@ -59,7 +59,7 @@ def _remembered(turn: Turn, message: Line) -> dict[str, Any]:
         return state
     if not state and release.human_ended_at and message.at - release.human_ended_at > SESSION:
         return state
-    return {**state, "greeted": True, "after_release": True, "reintroduce": True}
+    return {**state, "greeted": True, "reintroduce": True}
 
 
 def _react(turn: Turn, message: Line, state: dict[str, Any]) -> Reply:
@@ -218,7 +218,7 @@ def _resume(turn: Turn) -> Reply:
     if release is None or release.resume == "close":
         return Reply(state={} if release else dict(turn.state))
     served = release.human_started_at is not None
-    state = {**turn.state, "misses": 0, "after_release": True}
+    state = {**turn.state, "misses": 0}
     if release.resume == "wait":
         return Reply(state={**state, "greeted": True, "reintroduce": True} if served else state)
     back = phrase(turn.language, "back" if served else "intro", brand=turn.brand)

@@ -58,7 +58,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 
 class Message(Public):
-    """One bubble. Written by messages.py (append) and delivery.py (what became of it)."""
+    """One bubble. Written by messages.py (append), statuses.py and the sending modules (what became of it)."""
 
     conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="messages")
     seq = models.PositiveIntegerField()

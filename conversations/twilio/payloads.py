@@ -44,18 +44,14 @@ class InboundMessage:
     """One message of a customer. ``from_`` is opaque: a phone, or the id of one who hides it."""
 
     sid: str
-    account_sid: str
     from_: str
-    to: str
     body: str
     kind: str
     profile_name: str = ""
-    wa_id: str = ""
     user_id: str = ""
     media: tuple[Media, ...] = ()
     extras: dict[str, Any] = field(default_factory=dict)
     replied_sid: str = ""
-    messaging_service_sid: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,9 +59,6 @@ class StatusUpdate:
     sid: str
     status: str
     error_code: int | None
-    account_sid: str
-    to: str = ""
-    from_: str = ""
 
 
 def readable(params: Mapping[str, Any]) -> dict[str, str]:
@@ -80,18 +73,14 @@ def parse_inbound(params: Mapping[str, Any]) -> InboundMessage:
     kind = _kind(form, media, extras)
     return InboundMessage(
         sid=_sid(form.get("MessageSid") or form.get("SmsMessageSid") or form.get("SmsSid", "")),
-        account_sid=_sid(form.get("AccountSid", "")),
         from_=form.get("From", ""),
-        to=form.get("To", ""),
         body=_body(form, extras),
         kind=kind,
         profile_name=form.get("ProfileName", "").strip()[:NAME_LENGTH],
-        wa_id=form.get("WaId", "")[:NAME_LENGTH],
         user_id=_address(form.get("ExternalUserId", "")),
         media=media,
         extras=extras,
         replied_sid=_sid(form.get("OriginalRepliedMessageSid", "")),
-        messaging_service_sid=_sid(form.get("MessagingServiceSid", "")),
     )
 
 
@@ -101,9 +90,6 @@ def parse_status(params: Mapping[str, Any]) -> StatusUpdate:
         sid=_sid(form.get("MessageSid") or form.get("SmsSid", "")),
         status=(form.get("MessageStatus") or form.get("SmsStatus", "")).strip().lower()[:STATUS_LENGTH],
         error_code=code(form.get("ErrorCode")),
-        account_sid=_sid(form.get("AccountSid", "")),
-        to=form.get("To", ""),
-        from_=form.get("From", ""),
     )
 
 

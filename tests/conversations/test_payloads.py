@@ -54,8 +54,7 @@ class TestParseInbound:
             "SM9",
             "SM8",
         )
-        assert (message.profile_name, message.wa_id) == ("João Silva", "5511987654321")
-        assert (message.from_, message.to) == ("whatsapp:+5511987654321", "whatsapp:+551150280000")
+        assert (message.profile_name, message.from_) == ("João Silva", "whatsapp:+5511987654321")
 
     @pytest.mark.parametrize(
         ("content_type", "kind"),
@@ -182,12 +181,7 @@ class TestParseStatus:
             {"MessageSid": "SM1", "MessageStatus": "Failed", "ErrorCode": "63016", "AccountSid": "AC1"}
         )
 
-        assert (update.sid, update.status, update.error_code, update.account_sid) == (
-            "SM1",
-            "failed",
-            63016,
-            "AC1",
-        )
+        assert (update.sid, update.status, update.error_code) == ("SM1", "failed", 63016)
 
     @pytest.mark.parametrize("code", ["", "0", "-1", "abc", "9" * 5000, "٣", "6.3"])
     def test_takes_no_odd_code(self, code: str) -> None:

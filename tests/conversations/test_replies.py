@@ -358,34 +358,34 @@ class TestSplit:
     @example(body="👋" * 5000)
     @example(body="a" + " " * 4000 + "b")
     def test_loses_nothing_but_whitespace_at_the_cuts(self, body: str) -> None:
-        parts = replies.split(body)
+        parts = messages.split(body)
 
-        assert all(0 < units(part) <= replies.PART for part in parts)
+        assert all(0 < units(part) <= messages.PART for part in parts)
         assert all(part == part.strip() for part in parts)
         pattern = r"\s*".join(re.escape(part) for part in parts)
         assert re.fullmatch(pattern, body)
 
     def test_leaves_alone_what_fits(self) -> None:
-        assert replies.split("a" * 1500) == ["a" * 1500]
-        assert replies.split("👋" * 750) == ["👋" * 750]
+        assert messages.split("a" * 1500) == ["a" * 1500]
+        assert messages.split("👋" * 750) == ["👋" * 750]
 
     def test_counts_an_emoji_twice_as_twilio_may(self) -> None:
-        assert [len(part) for part in replies.split("👋" * 751)] == [750, 1]
+        assert [len(part) for part in messages.split("👋" * 751)] == [750, 1]
 
     def test_prefers_a_paragraph_to_a_line_to_a_word(self) -> None:
         paragraph, line, word = "a" * 800, "b" * 300, "c" * 200
 
-        assert replies.split(f"{paragraph}\n\n{line}\n{line} {word}")[0] == paragraph
-        assert replies.split(f"{paragraph}\n{line}\n{line} {word}")[0] == f"{paragraph}\n{line}"
-        assert replies.split(f"{paragraph} {line} {line} {word}")[0] == f"{paragraph} {line} {line}"
+        assert messages.split(f"{paragraph}\n\n{line}\n{line} {word}")[0] == paragraph
+        assert messages.split(f"{paragraph}\n{line}\n{line} {word}")[0] == f"{paragraph}\n{line}"
+        assert messages.split(f"{paragraph} {line} {line} {word}")[0] == f"{paragraph} {line} {line}"
 
     def test_does_not_leave_a_tiny_first_part_behind(self) -> None:
-        (first, *_rest) = replies.split("Oi!\n\n" + "palavra " * 400)
+        (first, *_rest) = messages.split("Oi!\n\n" + "palavra " * 400)
 
         assert units(first) > 750
 
     def test_cuts_a_word_that_is_longer_than_a_message(self) -> None:
-        assert [len(part) for part in replies.split("a" * 4000)] == [1500, 1500, 1000]
+        assert [len(part) for part in messages.split("a" * 4000)] == [1500, 1500, 1000]
 
 
 @pytest.mark.django_db

@@ -330,7 +330,6 @@ class TestRelease:
         after = answer_to("oi", state=reply.state)
 
         assert reply.messages == ()
-        assert reply.state["after_release"] is True
         assert text_of(after).startswith("Aqui é o assistente virtual de Casa Aurora de novo.")
         assert "Olá" not in text_of(after)
         assert "de novo" not in text_of(answer_to("1", state=after.state))
@@ -339,7 +338,6 @@ class TestRelease:
         reply = answer_to("horário", release=release(resume="wait"))
 
         assert text_of(reply).startswith("Aqui é o assistente virtual de Casa Aurora de novo.")
-        assert reply.state["after_release"] is True
 
     def test_is_forgotten_by_another_session(self) -> None:
         long_ago = release(resume="wait", human_ended_at=NOON - timedelta(days=2))
