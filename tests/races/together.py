@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connections
 
+from tests.races import room
+
 ROUNDS = 1000 if os.environ.get("RACES") == "full" else 25
 
 
@@ -35,13 +37,20 @@ class Together:
 
 @contextmanager
 def together(threads: int) -> Iterator[Together]:
-    """The threads live for the whole test, as a server's do, and close their connections at its end."""
+    """The threads live for the whole test, as a server's do, and close their connections however it ends."""
+    room.wait_for(threads)
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        yield Together(pool)
-        done = threading.Barrier(threads)
+        try:
+            yield Together(pool)
+        finally:
+            _close_connections(pool, threads)
 
-        def close(_thread: int) -> None:
-            done.wait(timeout=60)
-            connections.close_all()
 
-        list(pool.map(close, range(threads)))
+def _close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
+    everybody = threading.Barrier(threads)
+
+    def close(_thread: int) -> None:
+        everybody.wait(timeout=60)
+        connections.close_all()
+
+    list(pool.map(close, range(threads)))
