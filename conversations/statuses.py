@@ -44,10 +44,14 @@ class _Nothing(Exception):
     """Rolls back the number that was taken for an event that did not happen."""
 
 
+@atomically
 def apply_report(
     params: Mapping[str, Any], *, mid: uuid.UUID | None, account_sid: str, now: datetime
 ) -> StatusReport:
-    """Keep a status callback, and apply it if we know its message; otherwise it waits until we do."""
+    """Keep a status callback, and apply it if we know its message; otherwise it waits until we do.
+
+    All in one transaction: Twilio repeats no report, and one that was kept and not applied would tell nobody.
+    """
     form = payloads.readable(params)
     update = payloads.parse_status(form)
     report = StatusReport.objects.create(
