@@ -33,7 +33,7 @@ races: $(VENV)/dev.stamp
 	RACES=full $(BIN)/python -m tests.databases tests/races
 
 faults: $(VENV)/dev.stamp
-	FAULTS=full $(BIN)/python -m tests.databases tests/faults
+	$(BIN)/python -m tests.faults
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench

@@ -110,6 +110,7 @@ def _begin(row: Delivery, now: datetime) -> bool:
         return False
     begun = Message.objects.filter(pk=row.message_id, status=Status.QUEUED).update(status=Status.SENDING)
     if begun and leases.keep(row, state=DeliveryState.SENDING, started_at=now):
+        failpoints.reached("delivery.beginning")
         row.message.status, row.started_at = Status.SENDING, now
         return True
     transaction.set_rollback(True)

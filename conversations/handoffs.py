@@ -126,6 +126,7 @@ def cancel(
         raise errors.NotWaiting
     seq = taken.seq - notices.numbers(apology) + 1
     handoff = episodes.end(taken, Release(outcome=outcome), seq=seq, now=now)
+    failpoints.reached("handoff.cancelling")
     _record(taken, "handoff.cancelled", handoff, cause=cause, seq=seq, now=now, outcome=outcome)
     notices.say(taken, apology, seq=seq + 1, cause=cause, now=now)
     return handoff

@@ -79,6 +79,7 @@ def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> Inbo
 @atomically
 def receive_again(raw: InboundWebhook, *, now: datetime) -> bool:
     """Apply a leased raw row that had failed, through the same door, at the time it came."""
+    failpoints.reached("retry.leased")
     if raw.sender is None:
         return leases.finish(raw)
     _settle(raw, raw.sender, now=now)
@@ -123,10 +124,12 @@ def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetim
     conversation = contacts.resolve(inbound, sender=sender)
     late = now - at > LATE
     taken = _take(conversation, inbound, at, late=late)
+    failpoints.reached("intake.locked")
     message = _append(taken, inbound, at, late=late)
     failpoints.reached("intake.appended")
     if not late or _still_counts(taken, message):
         _follow(taken, message, now)
+    failpoints.reached("intake.followed")
     return message
 
 

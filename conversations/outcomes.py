@@ -59,6 +59,7 @@ def _bind(row: Delivery, outcome: client.Outcome) -> bool:
         row, state=DeliveryState.ACCEPTED, cause="", error_code=None
     ):
         row.message.rank = known
+        failpoints.reached("delivery.settling")
         return True
     transaction.set_rollback(True)
     return False
@@ -75,6 +76,7 @@ def unknown(row: Delivery, now: datetime, cause: str) -> None:
         listings_without=0,
         cause=cause,
     )
+    failpoints.reached("delivery.doubting")
 
 
 @atomically

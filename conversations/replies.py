@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from conversations import errors, messages, refusals
+from conversations import errors, failpoints, messages, refusals
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Author, Conversation, Handoff, Kind, Message, Mode
@@ -32,12 +32,14 @@ def _kept_when_late(say: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(say)
     def run(*args: P.args, **said: P.kwargs) -> T:
         try:
-            return say(*args, **said)
+            done = say(*args, **said)
         except errors.StaleEpoch as stale:
             kept = said["author"] == Author.BOT and suggest(cast(Conversation, args[0]), str(said["body"]))
             if kept:
                 stale.extras["suggestion_id"] = kept
             raise
+        failpoints.reached("reply.accepted")
+        return done
 
     return run
 
@@ -78,6 +80,7 @@ def say(
             if taken is None:
                 raise refusals.of_saying(conversation, author, operator, epoch)
             said = _append(taken, parts, cause, author, operator, now, client_key, reply_to)
+            failpoints.reached("reply.appended")
     except IntegrityError:
         # The same key at the same moment: whoever committed first has said it.
         said = _already_said(conversation, client_key, parts)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 
-from conversations import leases, statuses, threads
+from conversations import failpoints, leases, statuses, threads
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Delivery, DeliveryState, Message, Sender, Status, StatusReport
@@ -37,6 +37,7 @@ async def settle(row: Delivery, now: datetime) -> None:
     except client.ListingFailed:
         await threads.run(_look_again, row, now, 0)
         return
+    failpoints.reached("settling.listed")
     await threads.run(_decide, row, found, now)
 
 
@@ -52,6 +53,7 @@ def _decide(row: Delivery, found: list[client.Listed], now: datetime) -> None:
         leases.finish_or_undo(row, state=DeliveryState.FAILED, cause="not_sent", unknown_since=None)
     else:
         _look_again(row, now, 1)
+    failpoints.reached("settling.deciding")
 
 
 def _match(row: Delivery, found: list[client.Listed]) -> client.Listed | None:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
-from conversations import events, wakeup
+from conversations import events, failpoints, wakeup
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Conversation, Delivery, DeliveryState, Message, Status, StatusReport
@@ -63,7 +63,9 @@ def apply_report(
         params=form,
         received_at=now,
     )
+    failpoints.reached("report.kept")
     apply(report, now)
+    failpoints.reached("report.applied")
     return report
 
 

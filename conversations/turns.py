@@ -88,6 +88,7 @@ def _accept(
         ended = Handoff.objects.filter(conversation=held, open_for=None, told_at=None)
         ended.update(told_at=now)
     _speak(held, _unless_looping(held, reply, now), now)
+    failpoints.reached("bot.accepting")
     return True
 
 

@@ -68,11 +68,13 @@ def inbound(request: HttpRequest, form: Form) -> HttpResponse:
 
 @twilio_form
 def status(request: HttpRequest, form: Form) -> HttpResponse:
+    failpoints.reached("report.arrived")
     account = form.get("AccountSid", "")
     tokens = {token for sender in _of_account(account) for token in sender.verifying_tokens}
     if not _signed(request, form, sorted(tokens)):
         return _refused()
     delivery.apply_report(form, mid=_uuid(request.GET.get("mid", "")), account_sid=account, now=clock.now())
+    failpoints.reached("report.stored")
     return HttpResponse(status=204)
 
 

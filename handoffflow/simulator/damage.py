@@ -22,6 +22,8 @@ DRIP = 0.2
 
 def reply(fault: Fault, accepted: Reply | None) -> Reply | None:
     """The answer of a fault that still speaks HTTP; None if it breaks the connection instead."""
+    if fault.name == "slow":
+        return accepted
     if fault.name in _CODES:
         plain = refusal(checks.Refused(_CODES[fault.name], status=int(fault.name)))
         after = fault.options.get("retry_after")
@@ -40,6 +42,11 @@ def reply(fault: Fault, accepted: Reply | None) -> Reply | None:
         payload.pop("sid", None)
         return Reply(201, payload)
     return None
+
+
+def hold(fault: Fault, stop: threading.Event) -> None:
+    """Let the caller wait for an answer that is written already."""
+    stop.wait(float(fault.options.get("seconds", 1)) if fault.name == "slow" else 0)
 
 
 def play(

@@ -52,6 +52,8 @@ class Door(BaseHTTPRequestHandler):
             fault=fault.name if fault else None,
             sid=accepted.sid if accepted else None,
         )
+        if fault is not None:
+            damage.hold(fault, server.stopping)
         if reply is not None:
             self._write(reply)
         elif fault is not None:

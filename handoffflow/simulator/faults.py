@@ -24,6 +24,7 @@ REST = {
     "reset_before": False,
     "reset_after_accept": True,
     "fin_after_accept": True,
+    "slow": True,
     "slow_drip": True,
     "truncated": True,
 }

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from django.db import connection
 
+from tests.faults import book
 from tests.faults.world import World
 
 KINDS = {"postgresql": "", "mysql": "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"}
@@ -40,19 +40,11 @@ def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """What ``make faults`` prints: what the threads show as sent beside what the stand-in's ledger holds."""
-    rows = [
-        value
-        for report in terminalreporter.stats.get("passed", [])
-        for name, value in report.user_properties
-        if name == "crashes"
-    ]
-    line = "{:<20} {:>6} {:>13} {:>11} {:>14} {:>8} {:>8}".format
+    """What the threads show as sent beside what the stand-in's ledger holds, and what was found wrong."""
+    reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
+    found = [value for report in reports for name, value in report.user_properties if name == "crashes"]
+    rows = [book.Row(point, counts, seconds) for point, counts, seconds in found]
     if rows:
         terminalreporter.write_line("")
-        heads = ("killed at", "kills", "acknowledged", "shown sent", "Twilio took", "median", "worst")
-        terminalreporter.write_line(line(*heads))
-    for point, counts, seconds in sorted(rows, key=lambda row: str(row[0])):
-        numbers = [counts[name] for name in ("kills", "acknowledged", "shown", "taken")]
-        times = [f"{statistics.median(seconds):.1f} s", f"{seconds[-1]:.1f} s"]
-        terminalreporter.write_line(line(point, *numbers, *times))
+        terminalreporter.write_line(book.table(rows))
+        book.keep(connection.vendor, rows)

@@ -21,6 +21,7 @@ from conversations.models import (
     InboundWebhook,
     Message,
     Status,
+    StatusReport,
     WebhookOutcome,
     bot_turn,
 )
@@ -101,6 +102,8 @@ def unsettled() -> list[str]:
         | ~Q(leased_until=None)
     )
     turns = BotTurn.objects.filter(~Q(open_for=None) | ~Q(due_at=None) | ~Q(leased_until=None))
+    known = Message.objects.exclude(provider_sid=None).values("provider_sid")
+    parked = StatusReport.objects.filter(applied_at=None, provider_sid__in=known)
     failed = InboundWebhook.objects.filter(outcome=WebhookOutcome.FAILED)
     # Accepted without any report, a message goes on showing that it is being sent; Twilio has it.
     waiting = Message.objects.filter(status__in=(Status.QUEUED, Status.SENDING, Status.UNKNOWN)).exclude(
@@ -110,6 +113,7 @@ def unsettled() -> list[str]:
         *(f"delivery {row.pk} {row.state}" for row in deliveries),
         *(f"turn {row.pk}" for row in turns),
         *(f"webhook {row.pk}" for row in failed),
+        *(f"report {row.pk} of a known message" for row in parked),
         *(f"message {row.pk} {row.status}" for row in waiting),
     ]
 

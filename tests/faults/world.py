@@ -1,4 +1,4 @@
-"""A desk that may die at any moment, and a Twilio beside it that remembers everything."""
+"""Desks that may die at any moment, and a Twilio beside them that remembers everything."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import itertools
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from handoffflow.simulator.callbacks import Desk as Reached
 from handoffflow.simulator.shapes import Timing
 from handoffflow.simulator.standin import StandIn, free_port
-from tests.conftest import ROOT, TWILIO_AUTH_TOKEN, TWILIO_SID
+from tests.conftest import TWILIO_AUTH_TOKEN, TWILIO_SID
+from tests.faults.forks import PATIENCE_SECONDS, Desk, Zygote
+from tests.faults.verdict import Stuck
 
 NUMBER = "whatsapp:+551150280000"
-PATIENCE_SECONDS = 30
 POLL_SECONDS = 0.03
 SETTLE_POLL_SECONDS = 0.1
 """Each of these looks is a process of its own."""
@@ -30,16 +29,35 @@ SETTLE_POLL_SECONDS = 0.1
 def until(happened: Callable[[], Any], what: str, *, every: float = POLL_SECONDS) -> Any:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := happened()):
-        assert time.monotonic() < deadline, f"did not happen: {what}"
+        if time.monotonic() > deadline:
+            raise Stuck(f"did not happen: {what}")
         time.sleep(every)
     return found
 
 
-class World:
-    """One database, one stand-in and one desk at a time; every case has a customer of its own."""
+class Balanced(Reached):
+    """One public address and several ports behind it, one after the other, as a proxy does it."""
 
-    def __init__(self, folder: Path, database: str = "") -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, app_url: str, ports: list[int]) -> None:
+        super().__init__(app_url, app_url)
+        object.__setattr__(self, "_ports", itertools.cycle(ports))
+
+    _ports: Iterator[int]
+
+    def reached(self, url: str) -> str | None:
+        known = super().reached(url)
+        return known and f"http://127.0.0.1:{next(self._ports)}{known.removeprefix(self.app_url)}"
+
+
+class World:
+    """One database, one stand-in and the desks of a test; every case has a customer of its own.
+
+    Twilio and the integrations reach ``ports``: one desk's, unless a test says otherwise.
+    """
+
+    def __init__(self, folder: Path, database: str = "", *, ports: int = 1) -> None:
+        self.folder = folder
+        self.ports = [free_port() for _ in range(ports)]
         self.url = f"http://127.0.0.1:{self.port}"
         self.standin = StandIn(
             ledger=folder / "ledger.sqlite3",
@@ -48,15 +66,19 @@ class World:
             number=NUMBER,
             app_url=self.url,
             timing=Timing(sent=0.02, delivered=0.05),
-        ).start()
+        )
+        self.standin.desk = Balanced(self.url, self.ports)
+        self.standin.start()
         self._numbers = itertools.count(5511900000001)
-        self._zygote = self._load(database)
+        self._logs = itertools.count(1)
+        self.zygote = Zygote(folder, self._environment(database))
+        self.call = self.zygote.call
         self.call("migrate")
         self.team = self.call("seed")
-        self.pid = self._log_before = 0
+        self.desks: list[Desk] = []
 
-    def _load(self, database: str) -> subprocess.Popen[str]:
-        environment = {
+    def _environment(self, database: str) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "handoffflow.settings",
             "ENV_FILE": os.devnull,
@@ -70,76 +92,50 @@ class World:
             "TWILIO_API_URL": self.standin.url,
             "LANGUAGE_CODE": "pt-br",
         }
-        command = [sys.executable, "-m", "tests.faults.zygote", str(self.folder)]
-        zygote = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert zygote.stdout is not None
-        assert zygote.stdout.readline() == "ready\n"
-        return zygote
+
+    @property
+    def port(self) -> int:
+        return self.ports[0]
 
     def close(self) -> None:
         self.kill()
-        assert self._zygote.stdin is not None
-        self._zygote.stdin.close()
-        self._zygote.wait(timeout=10)
+        self.zygote.close()
         self.standin.stop()
 
-    # -- the desk ------------------------------------------------------------------------------------
+    # -- the desks -----------------------------------------------------------------------------------
 
-    def start(self, failpoints: str = "") -> None:
-        arguments = ["--port", str(self.port)]
-        self._log_before = len(self._log())
-        self.pid = self._order(do="serve", failpoints=failpoints, arguments=arguments)
-        until(self._listens, "the desk answers")
+    def start(self, failpoints: str = "", *, only: str = "web,stream,worker", port: int = 0) -> Desk:
+        """Another process of the product, once it answers."""
+        port = 0 if only == "worker" else port or self.port
+        log = self.folder / f"desk-{next(self._logs)}.log"
+        arguments = ["--port", str(port), "--only", only]
+        pid = self.zygote.order(do="serve", failpoints=failpoints, arguments=arguments, log=str(log))
+        self.desks.append(Desk(self.zygote, pid, port, log))
+        self.desks[-1].wait_until_up()
+        return self.desks[-1]
+
+    @property
+    def desk(self) -> Desk:
+        return self.desks[-1]
 
     def said(self, text: str) -> bool:
-        """Whether this desk has logged ``text``."""
-        return text in self._log()[self._log_before :]
-
-    def _log(self) -> str:
-        log = self.folder / "desk.log"
-        return log.read_text() if log.exists() else ""
+        return self.desk.said(text)
 
     def died(self) -> bool:
-        """Whether the desk was killed by its failpoint, which this waits for."""
-        status = self._order(do="wait", pid=self.pid, seconds=PATIENCE_SECONDS)
-        if status is not None:
-            self.pid = 0
-        return bool(status == -signal.SIGKILL)
-
-    def kill(self) -> None:
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            assert self.died()
+        return self.desk.died()
 
     def freeze(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
+        self.desk.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        self.desk.send(signal.SIGCONT)
 
-    def call(self, name: str, *given: Any) -> Any:
-        """One of the functions in ``inside``, run beside the desk."""
-        answer = self._order(do="call", name=name, given=given, seconds=PATIENCE_SECONDS)
-        assert "error" not in answer, answer["error"]
-        return answer["result"]
+    def kill(self) -> None:
+        for desk in self.desks:
+            desk.kill()
+        self.desks.clear()
 
-    def _order(self, **order: Any) -> Any:
-        assert self._zygote.stdin is not None
-        assert self._zygote.stdout is not None
-        self._zygote.stdin.write(json.dumps(order) + "\n")
-        self._zygote.stdin.flush()
-        return json.loads(self._zygote.stdout.readline())
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    # -- who speaks to it ----------------------------------------------------------------------------
+    # -- who speaks to them --------------------------------------------------------------------------
 
     def customer(self) -> str:
         """Somebody whom Twilio knows and the desk does not."""
@@ -147,14 +143,14 @@ class World:
         self.standin.meet(address)
         return address
 
-    def post(self, path: str, body: dict[str, Any], *, key: str) -> int:
+    def post(self, path: str, body: dict[str, Any], *, key: str, port: int = 0) -> int:
         """An integration's call; 0 when the connection broke, which says nothing about what happened."""
         headers = {
             "Authorization": f"Bearer {self.team['token']}",
             "Content-Type": "application/json",
             "Idempotency-Key": key,
         }
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request("POST", f"/api/v1/conversations/{path}", json.dumps(body), headers)
             return connection.getresponse().status
@@ -167,14 +163,16 @@ class World:
         """The same call again until somebody answers it: 409 while the dead process still holds the key."""
         return int(until(lambda: (status := self.post(path, body, key=key)) not in {0, 409} and status, path))
 
+    def acknowledged(self, sid: str) -> bool:
+        return any(job.result == "200" for job in self.standin.ledger.jobs(sid=sid) if job.kind == "webhook")
+
     def redeliver(self, sid: str) -> None:
         """Twilio tries again what was not answered with 200, as it is told to by the webhook's address."""
 
         def acknowledged() -> bool:
-            jobs = [job for job in self.standin.ledger.jobs(sid=sid) if job.kind == "webhook"]
-            if any(job.result == "200" for job in jobs):
+            if self.acknowledged(sid):
                 return True
-            if all(job.done is not None for job in jobs):
+            if all(job.done is not None for job in self.standin.ledger.jobs(sid=sid)):
                 self.standin.redeliver(sid)
             return False
 
@@ -195,8 +193,8 @@ class World:
 
         try:
             until(nothing_is_left, "everything is settled", every=SETTLE_POLL_SECONDS)
-        except AssertionError:
-            raise AssertionError(f"stuck: {left}") from None
+        except Stuck:
+            raise Stuck(f"left to do: {left}") from None
 
 
 def new_key() -> str:

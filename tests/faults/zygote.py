@@ -87,7 +87,7 @@ def wait(pid: int, seconds: float) -> int | None:
 
 def obey(order: dict[str, Any], folder: Path, children: set[int]) -> Any:
     if order["do"] == "serve":
-        pid = fork(lambda: serve(order), output=folder / "desk.log")
+        pid = fork(lambda: serve(order), output=Path(order["log"]))
         children.add(pid)
         return pid
     if order["do"] == "wait":

@@ -1,0 +1,227 @@
+"""How each point is reached: what was going on, what the customer or an integration does, what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.faults.case import ASK, Case
+from tests.faults.world import until
+
+Expect = Callable[[dict[str, Any]], None]
+Drive = Callable[[Case, str], Expect]
+
+
+def count(story: dict[str, Any], author: str) -> int:
+    return sum(message["author"] == author for message in story["messages"])
+
+
+def answered(case: Case) -> Expect:
+    """The bot has answered what there was to answer, once."""
+
+    def expect(story: dict[str, Any]) -> None:
+        assert count(story, "bot") == (2 if case.odd else 1)
+
+    return expect
+
+
+def greets_a_customer(case: Case, armed: str) -> Expect:
+    case.begin("with_bot" if case.odd else "")
+    case.world.start(armed)
+    case.writes("oi")
+    return answered(case)
+
+
+def says_a_line(case: Case, armed: str) -> Expect:
+    """An operator's, over a call that is repeated when nobody answers it."""
+    case.begin("held")
+    case.world.start(armed)
+    case.says(f"Linha {case.number}")
+
+    def expect(story: dict[str, Any]) -> None:
+        assert count(story, "operator") == 1
+
+    return expect
+
+
+def sends_a_line(case: Case, armed: str) -> Expect:
+    """An operator's, or a bot's whose delivery reports get lost as well."""
+    case.begin("with_bot" if case.odd else "held")
+    case.may_fail = int("delivery.sending" in armed)
+    return sends_a_line_of(case, armed)
+
+
+def sends_a_line_of(case: Case, armed: str = "") -> Expect:
+    if case.odd:
+        case.world.standin.script("lost", customer=case.customer)
+    case.world.start(armed)
+    if case.odd:
+        case.writes("oi")
+        return answered(case)
+    case.says(f"Linha {case.number}")
+
+    def expect(story: dict[str, Any]) -> None:
+        assert count(story, "operator") == 1
+
+    return expect
+
+
+def sends_with_an_unclear_end(case: Case, armed: str) -> Expect:
+    """Twilio took it and its answer is lost, and so are its reports; or it never took it."""
+    case.begin("held")
+    case.may_fail = int(case.odd)
+    case.world.standin.script("500" if case.odd else "reset_after_accept", customer=case.customer)
+    case.world.standin.script("lost", customer=case.customer)
+    case.world.start(armed)
+    case.says(f"Linha {case.number}")
+
+    def expect(story: dict[str, Any]) -> None:
+        assert count(story, "operator") == 1
+
+    return expect
+
+
+def calls_a_person(case: Case, armed: str) -> Expect:
+    case.begin("with_bot" if case.odd else "")
+    case.world.start(armed)
+    if case.odd:
+        case.posts("handoff/request", reason="refund", summary="Quer o dinheiro.")
+    else:
+        case.writes(ASK)
+
+    def expect(story: dict[str, Any]) -> None:
+        assert (story["mode"], story["open"], story["handoffs"]) == ("queued", 1, 1)
+        assert story["kinds"].count("handoff.requested") == count(story, "system") == 1
+
+    return expect
+
+
+def claims(case: Case, armed: str) -> Expect:
+    case.begin("with_bot" if case.odd else "waiting")
+    case.world.start(armed)
+    case.assigns()
+
+    def expect(story: dict[str, Any]) -> None:
+        assert (story["mode"], story["open"], story["handoffs"]) == ("human", 1, 1)
+        assert story["kinds"].count("handoff.claimed") == 1
+
+    return expect
+
+
+def cancels(case: Case, armed: str) -> Expect:
+    case.begin("waiting")
+    case.world.start(armed)
+    case.writes("cancelar" if case.odd else "voltar")
+
+    def expect(story: dict[str, Any]) -> None:
+        assert (story["mode"], story["open"], story["handoffs"]) == ("bot", 0, 1)
+        assert story["kinds"].count("handoff.cancelled") == 1
+
+    return expect
+
+
+def releases(case: Case, armed: str) -> Expect:
+    case.begin("held")
+    case.world.start(armed)
+    resume = "bot_now" if case.odd else "wait"
+    case.posts("handoff/release", outcome="solved", last_seen_seq=1000, summary="Pronto.", resume=resume)
+
+    def expect(story: dict[str, Any]) -> None:
+        assert (story["mode"], story["open"], story["handoffs"]) == ("bot", 0, 1)
+        assert story["kinds"].count("handoff.released") == 1
+        assert count(story, "bot") == int(case.odd)
+
+    return expect
+
+
+def tries_a_failed_webhook_again(case: Case, armed: str) -> Expect:
+    case.begin("with_bot" if case.odd else "")
+    case.world.start("intake.appended:raise")
+    case.writes("oi")
+    case.world.redeliver(case.sids[0])
+    case.world.kill()
+    assert case.world.call("failed_are_due") == 1
+    case.world.start(armed)
+    return answered(case)
+
+
+DRIVES: dict[str, Drive] = {
+    "webhook.arrived": greets_a_customer,
+    "webhook.verified": greets_a_customer,
+    "webhook.recorded": greets_a_customer,
+    "webhook.stored": greets_a_customer,
+    "intake.locked": greets_a_customer,
+    "intake.appended": greets_a_customer,
+    "intake.followed": greets_a_customer,
+    "retry.leased": tries_a_failed_webhook_again,
+    "retry.applied": tries_a_failed_webhook_again,
+    "bot.asking": greets_a_customer,
+    "bot.answered": greets_a_customer,
+    "bot.accepting": greets_a_customer,
+    "bot.accepted": greets_a_customer,
+    "reply.appended": says_a_line,
+    "reply.accepted": says_a_line,
+    "delivery.leased": sends_a_line,
+    "delivery.beginning": sends_a_line,
+    "delivery.sending": sends_a_line,
+    "delivery.answered": sends_a_line,
+    "delivery.settling": sends_a_line,
+    "delivery.settled": sends_a_line,
+    "delivery.doubting": sends_with_an_unclear_end,
+    "settling.listed": sends_with_an_unclear_end,
+    "settling.deciding": sends_with_an_unclear_end,
+    "report.arrived": says_a_line,
+    "report.kept": says_a_line,
+    "report.applied": says_a_line,
+    "report.stored": says_a_line,
+    "handoff.requesting": calls_a_person,
+    "handoff.claiming": claims,
+    "handoff.cancelling": cancels,
+    "handoff.releasing": releases,
+}
+
+
+# Killed from outside ------------------------------------------------------------------------------
+
+
+def dies_during_the_call(case: Case) -> Expect:
+    """Twilio has taken the message and says nothing."""
+    case.begin("with_bot" if case.odd else "held")
+    before = case.world.answered(case.customer)
+    case.world.standin.script("accept_then_timeout", customer=case.customer)
+    expect = sends_a_line_of(case)
+    until(lambda: case.world.answered(case.customer) > before, "Twilio takes the message")
+    case.world.kill()
+    return expect
+
+
+def dies_after_the_answer(case: Case) -> Expect:
+    """The webhook was answered with 200; whatever followed from it has begun or not."""
+    expect = greets_a_customer(case, "")
+    until(lambda: case.world.acknowledged(case.sids[0]), "the webhook is acknowledged")
+    case.world.kill()
+    return expect
+
+
+OUTSIDE: dict[str, Callable[[Case], Expect]] = {
+    "(after the answer)": dies_after_the_answer,
+    "(during the call)": dies_during_the_call,
+}
+POINTS = (*DRIVES, *OUTSIDE)
+CHOSEN = (
+    "webhook.stored",
+    "bot.accepting",
+    "delivery.sending",
+    "(during the call)",
+    "delivery.settling",
+    "handoff.claiming",
+)
+"""Where a database on which not every point is run is killed at."""
+
+
+def crash(case: Case, point: str) -> Expect:
+    if point in OUTSIDE:
+        return OUTSIDE[point](case)
+    expect = DRIVES[point](case, f"{point}:kill")
+    assert case.world.died(), f"{point} was not reached"
+    return expect
