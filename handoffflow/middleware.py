@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import BadRequest
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import resolve
 from django.utils import translation
 from django.utils.decorators import sync_and_async_middleware
@@ -42,6 +43,12 @@ def request_id(get_response: Any) -> Middleware:
         given = request.headers.get("X-Request-Id", "")
         return given if re.fullmatch(r"[A-Za-z0-9-]{8,64}", given) else uuid.uuid4().hex
 
+    def end(response: HttpResponseBase, name: str) -> HttpResponseBase:
+        response["X-Request-Id"] = name
+        if isinstance(response, StreamingHttpResponse) and response.is_async:
+            response.streaming_content = _in_the_name_of(name, response.streaming_content)
+        return response
+
     if iscoroutinefunction(get_response):
 
         async def named_async(request: HttpRequest) -> HttpResponseBase:
@@ -51,8 +58,7 @@ def request_id(get_response: Any) -> Middleware:
                 response = cast(HttpResponseBase, await get_response(request))
             finally:
                 logs.request_id.reset(token)
-            response["X-Request-Id"] = name
-            return response
+            return end(response, name)
 
         return named_async
 
@@ -63,10 +69,17 @@ def request_id(get_response: Any) -> Middleware:
             response = cast(HttpResponseBase, get_response(request))
         finally:
             logs.request_id.reset(token)
-        response["X-Request-Id"] = name
-        return response
+        return end(response, name)
 
     return named
+
+
+async def _in_the_name_of(name: str, content: Any) -> AsyncIterator[bytes]:
+    """A stream's body runs when its request is over, in a task of its own: there the name may stay."""
+    logs.request_id.set(name)
+    async with aclosing(content):
+        async for part in content:
+            yield part
 
 
 @sync_and_async_middleware

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIHandler
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
@@ -113,6 +115,23 @@ class TestALine:
         assert "5511987654321" not in line
 
 
+async def listened(handler: Any, place: str) -> str:
+    """Ask for a stream as the server does, hear it to its end; the id of the answer."""
+    headers = [(b"host", b"testserver")]
+    scope = {"type": "http", "method": "GET", "path": place, "query_string": b"", "headers": headers}
+    asked = [{"type": "http.request"}]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, str]:
+        return asked.pop() if asked else await asyncio.Future()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await handler(scope, receive, send)
+    return str(dict(sent[0]["headers"])[b"X-Request-Id"].decode())
+
+
 def look_up(request: HttpRequest) -> HttpResponse:
     logging.getLogger("conversations.intake").error("looking")
     Queue.objects.count()
@@ -120,7 +139,17 @@ def look_up(request: HttpRequest) -> HttpResponse:
     raise RuntimeError
 
 
-urlpatterns = [path("look-up", look_up)]
+async def tick(request: HttpRequest) -> StreamingHttpResponse:
+    async def ticks() -> AsyncIterator[str]:
+        for number in range(2):
+            await asyncio.sleep(0.01)
+            logging.getLogger("operators.stream").error("tick %d", number)
+            yield "tick"
+
+    return StreamingHttpResponse(ticks())
+
+
+urlpatterns = [path("look-up", look_up), path("tick", tick)]
 
 
 @pytest.fixture
@@ -160,6 +189,20 @@ class TestTheLines:
         }  # fmt: skip
         assert {entry.get("request_id") for entry in entries[:half]} == {first["X-Request-Id"]}
         assert {entry.get("request_id") for entry in entries[half:]} == {second["X-Request-Id"]}
+
+    def test_of_a_stream_carry_the_id_of_its_answer_to_the_end(
+        self, entries: list[dict[str, Any]], settings: Any
+    ) -> None:
+        settings.ROOT_URLCONF = __name__
+
+        async def both() -> list[str]:
+            handler = ASGIHandler()
+            return [*await asyncio.gather(listened(handler, "/tick"), listened(handler, "/tick"))]
+
+        ids = asyncio.run(both())
+
+        assert sorted(entry["request_id"] for entry in entries) == sorted(ids * 2)
+        assert ids[0] != ids[1]
 
     @pytest.mark.django_db
     def test_outside_a_request_carry_none(self, entries: list[dict[str, Any]], client: Client) -> None:
