@@ -1,15 +1,13 @@
 """What a monitor asks every few seconds, in Prometheus' text format.
 
 Computed from the database, so that any of several processes gives the same answer, and in a fixed number of
-statements that each read an index: what is due, what waits, the last hour. Labels are states and public ids;
-nothing here names anybody.
+statements that each read an index: what is due, what waits, the last hour. Only the streams are counted by the
+process that serves them. Labels are states and public ids; nothing here names anybody.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import ip_address
@@ -18,7 +16,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max, Min, Q, Subquery, Value
+from django.db.models import Count, Max, Min, Q, Value
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -28,36 +26,24 @@ from conversations.models import (
     BotTurn,
     Conversation,
     Delivery,
-    DeliveryState,
     InboundWebhook,
     Mode,
     Queue,
-    StatusReport,
     WebhookOutcome,
     WorkerHeartbeat,
 )
 from conversations.models.delivery import UNSETTLED
-from handoffflow import health
+from handoffflow import exposition, health, sending_metrics
+from handoffflow.exposition import Gauge, Histogram, Labels
+from handoffflow.sending_metrics import SPAN
+from operators import gauges as streams
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-SPAN = timedelta(hours=1)
-NEWEST = 10_000
-"""Settled deliveries have no index by time: so many of the newest are looked at."""
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Not null, said as a range: SQLite takes the index for that only."""
-SETTLED = [state for state in DeliveryState if state not in UNSETTLED]
 
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
-Labels = dict[str, str]
 Rows = list[tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Gauge:
-    name: str
-    help: str
-    samples: list[tuple[Labels, float]]
 
 
 # The door -------------------------------------------------------------------------------------
@@ -70,10 +56,10 @@ def expose(request: HttpRequest) -> HttpResponse:
     if settings.METRICS_TOKEN and not _shows_token(request):
         return HttpResponse(status=401, headers={"WWW-Authenticate": 'Bearer realm="metrics"'})
     try:
-        text = exposition(gauges(timezone.now()))
+        text = exposition.text(gauges(timezone.now()))
     except DatabaseError:
         return HttpResponse(status=503, headers={"Cache-Control": "no-store"})
-    return HttpResponse(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+    return HttpResponse(text, content_type=exposition.CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 def _shows_token(request: HttpRequest) -> bool:
@@ -94,35 +80,19 @@ def _asks_from_here(request: HttpRequest) -> bool:
         return False
 
 
-def exposition(found: Iterable[Gauge]) -> str:
-    return "".join(line + "\n" for gauge in found for line in _lines(gauge))
-
-
-def _lines(gauge: Gauge) -> Iterator[str]:
-    yield f"# HELP {gauge.name} {gauge.help}"
-    yield f"# TYPE {gauge.name} gauge"
-    for labels, value in gauge.samples:
-        inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-        yield f"{gauge.name}{{{inside}}} {value:.10g}" if inside else f"{gauge.name} {value:.10g}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
 # The numbers ----------------------------------------------------------------------------------
 
 
-def gauges(now: datetime) -> list[Gauge]:
+def gauges(now: datetime) -> list[Gauge | Histogram]:
     return [
         *_build(),
         *_webhooks(now),
         *_backlog(now),
         *_conversations(),
         *_queues(now),
-        *_settled(now),
-        *_sent(now),
+        *sending_metrics.gauges(now),
         *_workers(now),
+        *_streams(),
     ]
 
 
@@ -232,41 +202,6 @@ def _queues(now: datetime) -> list[Gauge]:
     ]
 
 
-def _settled(now: datetime) -> list[Gauge]:
-    newest = Subquery(Delivery.objects.order_by("-pk").values("pk")[:1])
-    recent = Delivery.objects.filter(pk__gt=newest - NEWEST, created_at__gte=now - SPAN, state__in=SETTLED)
-    counts = dict(recent.values_list("state").annotate(count=Count("pk")))
-    return [
-        Gauge(
-            "handoffflow_deliveries_last_hour",
-            f"Messages of the last hour that are settled, by state (among the newest {NEWEST}).",
-            [({"state": state.value}, counts.get(state, 0)) for state in SETTLED],
-        )
-    ]
-
-
-def _sent(now: datetime) -> list[Gauge]:
-    took = ExpressionWrapper(F("received_at") - F("delivery__created_at"), output_field=DurationField())
-    start = now - SPAN
-    reports = StatusReport.objects.filter(
-        received_at__gte=start, status="sent", delivery__created_at__gte=start
-    )
-    found = reports.aggregate(count=Count("pk"), mean=Avg(took), longest=Max(took))
-    seconds = {name: found[name].total_seconds() for name in ("mean", "longest") if found[name] is not None}
-    return [
-        Gauge(
-            "handoffflow_sent_last_hour",
-            "Messages of the last hour that Twilio reported as sent.",
-            [({}, found["count"])],
-        ),
-        Gauge(
-            "handoffflow_sent_last_hour_seconds",
-            "From the moment they were accepted here to that report.",
-            [({"of": name}, max(0, value)) for name, value in seconds.items()],
-        ),
-    ]
-
-
 def _workers(now: datetime) -> list[Gauge]:
     fresh = Q(beat_at__gte=now - timedelta(seconds=health.BEAT_SECONDS))
     beats = WorkerHeartbeat.objects.aggregate(alive=Count("pk", filter=fresh), last=Max("beat_at"))
@@ -274,6 +209,26 @@ def _workers(now: datetime) -> list[Gauge]:
     return [
         Gauge("handoffflow_workers", "Workers with a recent heartbeat.", [({}, beats["alive"])]),
         Gauge("handoffflow_worker_heartbeat_seconds", "Age of the newest heartbeat of any worker.", ages),
+    ]
+
+
+def _streams() -> list[Gauge | Histogram]:
+    """What only the process that serves them can know."""
+    hub = streams.hub
+    return [
+        Gauge("handoffflow_streams", "Panels that listen to this process.", [({}, hub.streams)]),
+        Gauge(
+            "handoffflow_hub_idle_seconds",
+            "Since this process last read the events for them; 0 without any.",
+            [({}, hub.idle_seconds())],
+        ),
+        Histogram(
+            "handoffflow_hub_lag_seconds",
+            "From what happened to handing it to the streams of this process.",
+            streams.LAGS,
+            tuple(hub.lags),
+            hub.lag_seconds,
+        ),
     ]
 
 

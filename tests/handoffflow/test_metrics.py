@@ -23,7 +23,8 @@ from conversations.models import (
     StatusReport,
     WorkerHeartbeat,
 )
-from handoffflow import metrics
+from handoffflow import exposition, metrics
+from operators import gauges
 from tests.builders import (
     JOAO,
     form,
@@ -126,7 +127,7 @@ class TestTheDoor:
     def test_says_nothing_of_a_database_that_is_away(
         self, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(now: datetime) -> list[metrics.Gauge]:
+        def refuse(now: datetime) -> list[exposition.Gauge]:
             raise DatabaseError("secret host")
 
         monkeypatch.setattr(metrics, "gauges", refuse)
@@ -256,6 +257,56 @@ class TestTheNumbers:
         assert found["handoffflow_sent_last_hour"] == 2
         assert found['handoffflow_sent_last_hour_seconds{of="mean"}'] == pytest.approx(2.5)
         assert found['handoffflow_sent_last_hour_seconds{of="longest"}'] == pytest.approx(4)
+
+    def test_show_how_many_were_sent_within_how_many_seconds(self, client: Client) -> None:
+        for number, seconds in enumerate((0.2, 1.5, 1.5, 400)):
+            make_waiting(address=f"whatsapp:+551190000000{number}")
+            row = Delivery.objects.latest("pk")
+            Delivery.objects.filter(pk=row.pk).update(created_at=ago(minutes=30))
+            row.refresh_from_db()
+            sent_after(row, seconds)
+
+        found = scraped(client)
+
+        name = "handoffflow_sent_last_hour_seconds_bucket"
+        within = {bound: found[f'{name}{{le="{bound}"}}'] for bound in ("0.5", "1", "2", "300", "+Inf")}
+        assert within == {"0.5": 1, "1": 1, "2": 3, "300": 3, "+Inf": 4}
+
+    def test_show_how_soon_messages_are_on_their_way(self, client: Client) -> None:
+        for number, seconds in enumerate((0.004, 0.7, 40)):
+            make_waiting(address=f"whatsapp:+551190000000{number}")
+            row = Delivery.objects.latest("pk")
+            Delivery.objects.filter(pk=row.pk).update(
+                state=DeliveryState.ACCEPTED, started_at=row.created_at + timedelta(seconds=seconds)
+            )
+        Delivery.objects.filter(started_at=None).update(state=DeliveryState.CANCELLED)
+
+        found = scraped(client)
+
+        name = "handoffflow_deliveries_started_last_hour_seconds_bucket"
+        within = {bound: found[f'{name}{{le="{bound}"}}'] for bound in ("0.01", "0.5", "1", "300", "+Inf")}
+        assert within == {"0.01": 1, "0.5": 1, "1": 2, "300": 3, "+Inf": 3}
+
+    def test_count_the_streams_of_this_process_and_how_late_they_are(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hub = gauges.Hub()
+        monkeypatch.setattr(gauges, "hub", hub)
+        now = timezone.now()
+        quiet = scraped(client)["handoffflow_hub_idle_seconds"]
+        hub.looked()
+        hub.streams = 3
+        hub.told([now - timedelta(seconds=seconds) for seconds in (-1, 0.02, 0.2, 9)], now)
+
+        found = scraped(client)
+
+        assert (quiet, found["handoffflow_streams"]) == (0, 3)
+        assert 0 < found["handoffflow_hub_idle_seconds"] < 20
+        name = "handoffflow_hub_lag_seconds"
+        within = {bound: found[f'{name}_bucket{{le="{bound}"}}'] for bound in ("0.01", "0.025", "5", "+Inf")}
+        assert within == {"0.01": 1, "0.025": 2, "5": 3, "+Inf": 4}
+        assert found[f"{name}_count"] == 4
+        assert found[f"{name}_sum"] == pytest.approx(9.22)
 
     def test_show_the_bots_oldest_debt(self, client: Client) -> None:
         make_with_bot()
