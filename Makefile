@@ -35,8 +35,9 @@ races: $(VENV)/dev.stamp
 faults: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.faults
 
+# BENCH=--quick for two minutes instead of half an hour; python -m bench --help tells the rest.
 bench: $(VENV)/dev.stamp
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH)
 
 messages: $(VENV)/dev.stamp
 	DEBUG=1 $(BIN)/python manage.py makemessages --all --no-obsolete --add-location file \

@@ -1,68 +1,93 @@
-"""make bench: what the hot paths cost, as ratios to the least code that could do the same, in the same run.
+"""make bench: what the hot paths cost and how fast they are, beside the least that could do the same.
 
-Floor and product run in turns on the same database, so the machine's mood meets both alike; the least CPU time
-of all batches counts. DATABASE_URL picks the database (a throw-away one is made of it), SQLite by default.
+Each database is measured in a process of its own, on a throw-away database. ``--quick`` takes about two minutes.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-BATCHES, SIZE = 12, 25
+from bench import databases, environment, machine, report
 
-
-def prepare() -> None:
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "handoffflow.settings",
-        "ENV_FILE": os.devnull,
-        "DATA_DIR": tempfile.mkdtemp(prefix="handoffflow-bench-"),
-        "APP_URL": "https://desk.example.com",
-        "SECRET_KEY": "a key of the benchmark: 0123456789 abcdefghijklmnopqrstuvwxyz",
-        "TWILIO_SID": "AC00000000000000000000000000000001",
-        "TWILIO_AUTH_TOKEN": "0123456789abcdef0123456789abcdef",
-        "TWILIO_WHATSAPP_NUMBER": "whatsapp:+551150280000",
-        "LOG_LEVEL": "ERROR",
-    }
-    import django
-    from django.test.utils import setup_databases, setup_test_environment
-
-    django.setup()
-    setup_test_environment()
-    setup_databases(verbosity=0, interactive=False)
-
-
-def least(call: Callable[[], object], batches: list[float]) -> None:
-    """One batch: CPU milliseconds of one call of it."""
-    began = time.process_time()
-    for _ in range(SIZE):
-        call()
-    batches.append((time.process_time() - began) * 1000 / SIZE)
-
-
-def measure(name: str, floor: Callable[[], object], product: Callable[[], object], statements: int) -> None:
-    floors: list[float] = []
-    products: list[float] = []
-    for _ in range(BATCHES):
-        least(floor, floors)
-        least(product, products)
-    ratio = min(products) / min(floors)
-    sys.stdout.write(f"{name:<34}{min(floors):>9.2f}{min(products):>9.2f}{ratio:>8.1f}x{statements:>12}\n")
+PARTS = ("webhook", "panels", "worker", "paths")
 
 
 def main() -> None:
-    prepare()
-    from django.db import connection
+    chosen = _arguments()
+    began = time.monotonic()
+    results = {name: _measured(name, chosen.quick, chosen.only) for name in chosen.databases}
+    about = {
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "machine": machine.described(),
+        "commit": _commit(),
+        "form": "quick" if chosen.quick else "full",
+        "minutes": round((time.monotonic() - began) / 60, 1),
+    }
+    if chosen.out:
+        Path(chosen.out).write_text(json.dumps({"about": about, "results": results}, indent=1))
+    print(report.written(about, results))
 
-    from bench import scenarios
 
-    sys.stdout.write(f"\n{connection.vendor}, CPU ms per request (least of {BATCHES} batches of {SIZE})\n")
-    sys.stdout.write(f"{'path':<34}{'floor':>9}{'product':>9}{'ratio':>9}{'statements':>12}\n")
-    for scenario in scenarios.all_of_them():
-        measure(*scenario)
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="about two minutes: to see a change, not to write down"
+    )
+    parser.add_argument("--only", default=",".join(PARTS), help=f"some of {','.join(PARTS)}")
+    parser.add_argument(
+        "--databases", default=",".join(databases.available()), help="some of postgresql,sqlite"
+    )
+    parser.add_argument("--out", help="a file for all numbers, as JSON")
+    chosen = parser.parse_args()
+    chosen.databases = chosen.databases.split(",")
+    if not set(chosen.only.split(",")) <= set(PARTS) or not set(chosen.databases) <= {"postgresql", "sqlite"}:
+        parser.error("no such part or database")
+    return chosen
+
+
+def _measured(name: str, quick: bool, parts: str) -> dict[str, Any]:
+    print(f"measuring on {name} …", file=sys.stderr, flush=True)
+    with databases.temporary(name) as (database, folder), tempfile.NamedTemporaryFile() as out:
+        env = environment.settings(
+            folder,
+            database.url,
+            port=environment.free_port(),
+            twilio=f"http://{environment.HOST}:{environment.free_port()}",
+        )
+        env |= {"BENCH_FLOOR": database.floor, "BENCH_POSTMASTER": str(database.postmaster or 0)}
+        command = [sys.executable, "-m", "bench.run", name, "quick" if quick else "full", parts, out.name]
+        subprocess.run(command, cwd=environment.ROOT, env=env, check=True)
+        measured: dict[str, Any] = json.loads(Path(out.name).read_text())
+        if "paths" in parts:
+            measured["paths"] = _paths(env)
+    return measured
+
+
+def _paths(env: dict[str, str]) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "bench.paths"]
+    done = subprocess.run(
+        command, cwd=environment.ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return list(json.loads(done.stdout))
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=environment.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or os.environ.get("COMMIT", "unknown")
 
 
 if __name__ == "__main__":

@@ -56,10 +56,10 @@ def all_of_them() -> Iterator[Scenario]:
     client.force_login(ana, backend="django.contrib.auth.backends.ModelBackend")
     rows = "SELECT * FROM conversations_conversation ORDER BY id DESC LIMIT 50"
     bubbles = "SELECT * FROM conversations_message ORDER BY id DESC LIMIT 50"
-    yield _scenario("queue page, 50 rows", lambda: _read(rows), lambda: client.get("/operator/"))
+    yield _scenario("queue page, 50 rows", lambda: _read(rows), lambda: _get(client, "/operator/"))
     chat = f"/operator/c/{held.public_id}/"
-    yield _scenario("chat page, 50 bubbles", lambda: _read(bubbles), lambda: client.get(chat))
-    yield _scenario("thread fragment", lambda: _read(bubbles), lambda: client.get(f"{chat}thread"))
+    yield _scenario("chat page, 50 bubbles", lambda: _read(bubbles), lambda: _get(client, chat))
+    yield _scenario("thread fragment", lambda: _read(bubbles), lambda: _get(client, f"{chat}thread"))
     yield _scenario("claim", lambda: _read(rows), lambda: _claim(ana))
 
 
@@ -79,6 +79,12 @@ def _signed(validator: RequestValidator, address: str) -> tuple[str, str]:
 def _post(client: Client, body: str, signature: str) -> None:
     headers = {"X-Twilio-Signature": signature}
     response = client.post("/api/twilio/webhook", body, content_type=FORM, headers=headers)
+    if response.status_code != 200:
+        raise RuntimeError(response.status_code)
+
+
+def _get(client: Client, page: str) -> None:
+    response = client.get(page, secure=True)
     if response.status_code != 200:
         raise RuntimeError(response.status_code)
 
