@@ -19,7 +19,7 @@ from django.db import close_old_connections, connection, connections
 
 from conversations import broadcast, clock, events, wakeup
 from conversations.models import Event
-from operators import grants
+from operators import gauges, grants
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +126,7 @@ class Hub:
     async def join(self, listener: Listener) -> None:
         """From here on the listener is told everything; what was before, it has to read itself."""
         self._listeners.add(listener)
+        gauges.hub.streams = len(self._listeners)
         self._woken.set()
         await self._live.wait()
         if not self.running:
@@ -133,6 +134,7 @@ class Hub:
 
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)
+        gauges.hub.streams = len(self._listeners)
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the database in the hub's own thread, over the one connection that all streams share."""
@@ -165,6 +167,7 @@ class Hub:
                 logger.error("the stream cannot read: %s", type(error).__name__)
                 await asyncio.sleep(TROUBLE_SECONDS)
                 continue
+            gauges.hub.looked()
             if feed is not None:
                 cursor = feed.cursor
                 await self._tell(feed)
@@ -193,6 +196,7 @@ class Hub:
         frames = await self._drawn(news)
         for listener in self._listeners:
             listener.offer(Portion(news, feed.cursor, frames, lost=feed.expired))
+        gauges.hub.told([event.created_at for event in news], clock.now())
 
     async def _drawn(self, news: list[Event]) -> Frames:
         """Of each event one frame for each audience among the listeners. Whoever joins meanwhile gets the fact."""

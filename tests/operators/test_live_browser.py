@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from conversations import clock, statuses
 from conversations.contract import Release
 from conversations.models import Conversation, Message
-from operators import desk
+from operators import desk, gauges
 from operators.models import Operator
 from tests import builders
 from tests.operators.conftest import Desk
@@ -389,7 +389,9 @@ class TestTheStream:
             expect(page.locator(f'#chat[data-conversation="{conversation.public_id}"]')).to_be_visible()
         page.go_back()
 
-        assert (opened, live_desk.streams) == ([], 1)
+        assert (opened, gauges.hub.streams) == ([], 1)
+        page.goto("about:blank")
+        wait_for(lambda: gauges.hub.streams == 0, page)
 
     def test_is_one_for_eight_tabs_and_forms_still_go_through(
         self, ana: Operator, live_desk: Desk, console: Console

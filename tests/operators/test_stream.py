@@ -14,6 +14,7 @@ from django.test import AsyncClient, Client
 
 from conversations import clock, events
 from conversations.models import Contact, Conversation, Event, Organization, Queue, Sender
+from operators import gauges
 from operators import hub as hubs
 from operators.models import Operator
 from operators.stream import hub
@@ -354,6 +355,22 @@ class TestWhatIsDrawn:
                 assert await stream.shown(1) == [{}]
 
         live(story)
+
+
+class TestTheNumbers:
+    def test_count_who_listens_and_how_late_they_hear(self, ana: Operator) -> None:
+        client, before = browser(ana), sum(gauges.hub.lags)
+
+        async def story() -> None:
+            async with listening(client) as stream:
+                await says("oi")
+                await stream.changed(1)
+                assert gauges.hub.streams == 1
+                assert gauges.hub.idle_seconds() < 30
+
+        live(story)
+
+        assert sum(gauges.hub.lags) == before + Event.objects.count()
 
 
 class TestAForeignEar:
