@@ -58,11 +58,27 @@ let known = null;
 function announce() {
   const waiting = all("#waiting li"), fresh = known ? waiting.filter((row) => !known.has(row.id)) : [];
   for (const row of fresh) {
-    const name = find(".nm", row).textContent;
-    toast(`${words("arrived")}: ${name}`);
-    if (live.leading()) alerts((bell) => bell.arrived(row.id.slice(4), name));
+    call(row);
+    if (live.leading()) alerts((bell) => bell.arrived(row.id.slice(4), find(".nm", row).textContent));
   }
   known = new Set(waiting.map((row) => row.id));
+  for (const card of all("#toasts [data-row]")) if (!known.has(card.dataset.row)) card.remove();
+}
+
+/** A card with what the row says; it goes when the row does. */
+function call(row) {
+  const card = find("template#call").content.firstElementChild.cloneNode(true);
+  const said = (part) => find(part, row).textContent.trim();
+  card.dataset.row = row.id;
+  card.prepend(find(".av", row).cloneNode(true));
+  find("p", card).textContent = `${said(".nm")} · ${said(".why")}: “${said(".pv")}”`;
+  const take = find(".take", row).cloneNode(true);
+  take.removeAttribute("data-htmx-powered");
+  take.classList.add("p");
+  find(".a", card).prepend(take);
+  find("#toasts").append(card);
+  htmx.process(card);
+  fade();
 }
 
 /** Notifications are offered as long as nobody has answered. */
@@ -153,6 +169,7 @@ document.addEventListener("click", (event) => {
     live.list();
   }
   if (target.closest("[data-again]")) { live.list(); live.thread(); }
+  if (target.closest("[data-dismiss]")) target.closest(".toast").remove();
   if (target.closest("[data-notify]")) alerts((bell) => bell.permit()).then(offer);
   if (target.closest("#jump")) toBottom();
   for (const menu of all("details.menu[open]")) if (!menu.contains(target)) menu.open = false;

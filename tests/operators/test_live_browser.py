@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
@@ -198,6 +199,24 @@ class TestAConversation:
 
         expect(row).to_have_count(0)
         expect(page.get_by_role("link", name=re.compile("Da equipe"))).to_be_visible()
+
+    def test_calls_with_a_card_that_takes_it(self, ana: Operator, live_desk: Desk, console: Console) -> None:
+        page = console(ana)
+        streaming(page, live_desk)
+        waiting, other = builders.make_waiting(), builders.make_waiting(address=RUI)
+        cards = page.locator("#toasts .call")
+        expect(cards).to_have_count(2)
+        assert Axe().run(page).violations_count == 0
+
+        card = page.locator(f'[data-row="row-{other.public_id}"]')
+        expect(card).to_contain_text("Nova conversa na fila")
+        card.get_by_role("button", name="Agora não").click()
+        expect(cards).to_have_count(1)
+        cards.get_by_role("button", name="Atender").click()
+
+        expect(page.locator(f'#chat[data-conversation="{waiting.public_id}"]')).to_be_visible()
+        expect(box(page)).to_be_focused()
+        expect(cards).to_have_count(0)
 
     def test_that_somebody_else_takes_is_locked_at_once(
         self, ana: Operator, bia: Operator, live_desk: Desk, console: Console
