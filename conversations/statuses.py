@@ -101,6 +101,8 @@ def learn(
     bound = message.provider_sid is None and _bind(delivery, sid)
     if message.provider_sid != sid:
         return False
+    if bound and status not in LATTICE:
+        status = "accepted"  # Twilio has it, whatever it calls what became of it
     observe(message, status=status, code=code, cause=cause, now=now)
     if bound:
         apply_parked(sid, now)

@@ -401,6 +401,12 @@ class TestAnUnknownDelivery:
         assert shown(behind) == ("accepted", "sending")
         assert [one.body for one in twilio.sent()] == ["um", "dois"]
 
+    @pytest.mark.parametrize("status", ["partially_delivered", ""])
+    def test_is_settled_by_any_word_of_it(self, row: Delivery, status: str) -> None:
+        report(row, status, sid="SM7")
+
+        assert shown(row) == ("accepted", "sending")
+
     def test_is_found_in_the_list(self, row: Delivery, twilio: StandIn) -> None:
         work.run_once(in_(seconds=16))
 
