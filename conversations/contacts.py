@@ -110,7 +110,9 @@ def _known(inbound: InboundMessage, sender: Sender) -> Conversation | None:
 def _link(known: Conversation, inbound: InboundMessage, sender: Sender) -> None:
     """The user id that a known phone shows for the first time: the same person will write from it one day."""
     other = _other(inbound)
-    if not other or known.other_known or _has_kind(known.contact, other):  # type: ignore[attr-defined]  # annotated
+    if not other or known.other_known:  # type: ignore[attr-defined]  # annotated
+        return
+    if _has_kind(known.contact, other, sender):
         return
     try:
         with transaction.atomic():
@@ -122,7 +124,7 @@ def _link(known: Conversation, inbound: InboundMessage, sender: Sender) -> None:
 def _first_contact(inbound: InboundMessage, sender: Sender) -> Conversation:
     other = _other(inbound)
     standing = _standing(other, sender).select_related("contact").first() if other else None
-    contact = _beside(standing, inbound) or Contact.objects.create(
+    contact = _beside(standing, inbound, sender) or Contact.objects.create(
         organization_id=sender.organization_id,
         name=inbound.profile_name,
         language=language_of(inbound.from_),
@@ -137,12 +139,12 @@ def _first_contact(inbound: InboundMessage, sender: Sender) -> Conversation:
     return conversation
 
 
-def _beside(standing: ContactAddress | None, inbound: InboundMessage) -> Contact | None:
+def _beside(standing: ContactAddress | None, inbound: InboundMessage, sender: Sender) -> Contact | None:
     """The person already known by the other address of the same payload, if they have no phone yet.
 
     Somebody with another phone stays another person: recycled numbers must not open a stranger's thread.
     """
-    if standing is None or _has_kind(standing.contact, inbound.from_):
+    if standing is None or _has_kind(standing.contact, inbound.from_, sender):
         return None
     return standing.contact
 
@@ -157,7 +159,9 @@ def _standing(value: str, sender: Sender) -> QuerySet[ContactAddress]:
     return ContactAddress.objects.filter(sender=sender, value=value)
 
 
-def _has_kind(contact: Contact, address: str) -> bool:
+def _has_kind(contact: Contact, address: str, sender: Sender) -> bool:
+    """Looked at with the conversation's row in hand: two addresses of a kind at the same moment take turns."""
+    Conversation.objects.filter(sender=sender, contact=contact).update(seq=F("seq"))
     return contact.addresses.filter(kind=_kind(address)).exists()
 
 

@@ -3,45 +3,77 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections
 
 from tests.races import room
 
-ROUNDS = 1000 if os.environ.get("RACES") == "full" else 25
+
+def _wanted(name: str, otherwise: int) -> int:
+    given = os.environ.get(name) or str(otherwise)
+    return 1000 if given == "full" else int(given)
+
+
+ROUNDS = _wanted("RACES", 25)
+CROWDED = _wanted("RACES_CROWDED", ROUNDS)
+"""Rounds of the races of twenty threads and more: a thousand of them take an evening."""
+
+SPREAD_SECONDS = 0.005
+"""Every other round its threads start that far apart: who comes first then changes, too."""
+
+
+@dataclass
+class Race:
+    """What its rounds came to: how long each took, and what is counted in the table that ``make races`` prints."""
+
+    seconds: list[float] = field(default_factory=list)
+    came_out: Counter[str] = field(default_factory=Counter)
+
+    def saw(self, **counts: int) -> None:
+        self.came_out.update(counts)
 
 
 class Together:
     """``run`` calls everything at once and returns what each returned, or the exception it raised."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, race: Race) -> None:
         self.pool = pool
+        self.race = race
 
     def run(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         barrier = threading.Barrier(len(calls))
+        spread = random.choice((0, SPREAD_SECONDS))  # noqa: S311 (no secret)
 
         def start(call: Callable[[], Any]) -> Any:
             barrier.wait(timeout=60)
+            time.sleep(random.uniform(0, spread))  # noqa: S311
             try:
                 return call()
             except Exception as error:  # noqa: BLE001 - the loser's error is the result
                 return error
 
-        return list(self.pool.map(start, calls))
+        began = time.perf_counter()
+        results = list(self.pool.map(start, calls))
+        self.race.seconds.append(time.perf_counter() - began)
+        return results
 
 
 @contextmanager
-def together(threads: int) -> Iterator[Together]:
+def together(threads: int, race: Race | None = None) -> Iterator[Together]:
     """The threads live for the whole test, as a server's do, and close their connections however it ends."""
     room.wait_for(threads)
     with ThreadPoolExecutor(max_workers=threads) as pool:
         try:
-            yield Together(pool)
+            yield Together(pool, race or Race())
         finally:
             _close_connections(pool, threads)
 
