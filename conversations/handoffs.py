@@ -254,11 +254,13 @@ def _take_for(
         **changes,
     }
     waiting = Conversation.objects.queued().filter(Q(offered_to=None) | Q(offered_to=operator))
-    taken = _at(waiting, epoch).take(conversation.pk, numbers, **theirs)
-    if taken is not None:
-        return taken
-    with_bot = _at(Conversation.objects.filter(mode=Mode.BOT), epoch)
-    return with_bot.take(conversation.pk, numbers, handoff_count=F("handoff_count") + 1, **theirs)
+    with_bot = Conversation.objects.filter(mode=Mode.BOT)
+    opening = {"handoff_count": F("handoff_count") + 1}
+    # Asked for between the first two looks, it waits after all.
+    for those, more in ((waiting, {}), (with_bot, opening), (waiting, {})):
+        if taken := _at(those, epoch).take(conversation.pk, numbers, **theirs, **more):
+            return taken
+    return None
 
 
 def _silence_bot(taken: Conversation) -> None:
