@@ -30,7 +30,7 @@ fix: $(VENV)/dev.stamp
 	git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --target-version 5.2
 
 races: $(VENV)/dev.stamp
-	RACES=full $(BIN)/python -m tests.databases tests/races
+	RACES=$${RACES:-full} $(BIN)/python -m tests.databases tests/races
 
 faults: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.faults
