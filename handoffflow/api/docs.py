@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 
 _SCHEMAS = "#/components/schemas/"
+_ROOT = "/api/v1"
 _OF_REQUESTS = ("HandoffRequest", "Assign", "Cancel", "Release", "Say")
 
 
@@ -32,7 +36,8 @@ def _operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
             "id": operation["operationId"],
             "method": method.upper(),
             "path": path,
-            "description": operation.get("description", ""),
+            "short": path.removeprefix(_ROOT),
+            "description": _prose(operation),
             "parameters": [_parameter(item) for item in operation["parameters"]],
             "body": _body(schema, operation),
             "answers": [_answer(status, answer) for status, answer in operation["responses"].items()],
@@ -48,7 +53,7 @@ def _parameter(item: dict[str, Any]) -> dict[str, Any]:
         "place": item["in"],
         "type": _type(item["schema"]),
         "required": item.get("required", False),
-        "description": item.get("description", ""),
+        "description": _prose(item),
     }
 
 
@@ -67,7 +72,8 @@ def _answer(status: str, answer: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = next(iter(answer.get("content", {}).values()), {})
     return {
         "status": status,
-        "description": answer["description"],
+        "good": status.startswith("2"),
+        "description": _prose(answer),
         "shape": _reference(content.get("schema", {})),
     }
 
@@ -80,19 +86,25 @@ def _shapes(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "description": shapes[name].get("description", ""),
+            "description": _prose(shapes[name]),
             "members": [
                 {
                     "name": member,
                     "type": _type(details),
                     "required": member in shapes[name].get("required", []),
-                    "description": details.get("description", ""),
+                    "description": _prose(details),
                 }
                 for member, details in shapes[name]["properties"].items()
             ],
         }
         for name in names
     ]
+
+
+def _prose(details: dict[str, Any]) -> SafeString:
+    """The schema's own sentences; what stands between backticks is code."""
+    text = escape(details.get("description", ""))
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", text))  # noqa: S308  (escaped above)
 
 
 def _type(details: dict[str, Any]) -> str:

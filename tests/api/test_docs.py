@@ -74,12 +74,13 @@ class TestPage:
         schema = Client().get("/api/v1/openapi.json").json()
 
         text = page.content.decode()
+        shown = re.sub(r"<[^>]+>", "", text)
         assert page.status_code == 200
         assert "<script" not in text
         assert "style=" not in text
         for path, methods in schema["paths"].items():
             for method, operation in methods.items():
-                assert f"{method.upper()} {path}" in text
+                assert f"{method.upper()} {path}" in shown
                 assert f'id="{operation["operationId"]}"' in text
         for name in ("Conversation", "Problem", "Release"):
             assert f'id="shape-{name}"' in text
