@@ -14,11 +14,12 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import BadRequest
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import resolve
 from django.utils import translation
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.deprecation import MiddlewareMixin
+from django.views.defaults import page_not_found
 
 from handoffflow import logs
 
@@ -199,6 +200,21 @@ class SessionLimits(MiddlewareMixin):
         elif now - seen > _TOUCH_SECONDS and not _POLLS.fullmatch(request.path_info):
             session["seen"] = now
         return None
+
+
+class OwnNotFound(MiddlewareMixin):
+    """With DEBUG, where somebody tries the product out, a wrong address still gets the product's page.
+
+    Django's own for developers lists every address there is, and its inline style is against the policy.
+    """
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return page_not_found(request, exception) if isinstance(exception, Http404) else None
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.status_code == 404 and request.resolver_match is None:
+            return page_not_found(request, Http404())
+        return response
 
 
 @receiver(user_logged_in, dispatch_uid="handoffflow.session_limits")

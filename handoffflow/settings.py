@@ -113,6 +113,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+if DEBUG:
+    MIDDLEWARE.append("handoffflow.middleware.OwnNotFound")
 ROOT_URLCONF = "handoffflow.urls"
 WSGI_APPLICATION = "handoffflow.wsgi.application"
 ASGI_APPLICATION = "handoffflow.asgi.application"

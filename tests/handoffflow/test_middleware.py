@@ -49,6 +49,20 @@ class TestSecurityHeaders:
         assert "no-store" in client.get(path)["Cache-Control"]
 
 
+class TestNotFoundWithDebug:
+    """``make run`` has DEBUG on: whoever tries the product mistypes an address as well."""
+
+    @pytest.mark.parametrize("path", ["/nowhere", "/accounts/first/no-such-token/"])
+    def test_is_the_products_own_page(self, client: Client, settings: Any, path: str) -> None:
+        settings.DEBUG = True
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, "handoffflow.middleware.OwnNotFound"]
+
+        response = client.get(path)
+
+        assert response.status_code == 404
+        assert "404.html" in [template.name for template in response.templates]
+
+
 class TestRequestId:
     def test_is_made_for_each_request(self, client: Client) -> None:
         first, second = client.get("/healthz"), client.get("/healthz")
