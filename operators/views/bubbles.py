@@ -105,7 +105,7 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         late=message.late,
         forwarded=bool(message.extras.get("forwarded")),
         struck=message.status == Status.CANCELLED,
-        tick=_tick(message),
+        tick=wording.tick(message.status),
         quote=_quote(message.reply_to, contact),
         cards=found,
         failure=failures.of(message, now),
@@ -127,20 +127,6 @@ def _who(message: Message, contact: str) -> str:
     if message.author == Author.CUSTOMER:
         return contact
     return message.operator.shown_name if message.operator else _by(message)
-
-
-def _tick(message: Message) -> tuple[str, str, str] | None:
-    """Icon, what it says, class."""
-    return {
-        Status.QUEUED: ("clock", _("Sending"), ""),
-        Status.SENDING: ("clock", _("Sending"), ""),
-        Status.UNKNOWN: ("clock", "", ""),
-        Status.SENT: ("c1", _("Sent"), ""),
-        Status.DELIVERED: ("cc", _("Delivered"), ""),
-        Status.READ: ("cc", _("Read"), "rd"),
-        Status.FAILED: ("alert", _("Not sent"), ""),
-        Status.CANCELLED: ("x", _("Cancelled"), ""),
-    }.get(Status(message.status))
 
 
 def _quote(quoted: Message | None, contact: str) -> tuple[str, str] | None:

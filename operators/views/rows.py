@@ -51,6 +51,7 @@ class Row:
     unread: int
     closed: bool
     current: bool
+    tick: tuple[str, str, str] | None
     holder: str = ""
 
 
@@ -131,7 +132,7 @@ def _mine_to_act_on(
     """
     mine_or_waiting = visible.filter(Q(mode=Mode.QUEUED) | Q(mode=Mode.HUMAN, operator=operator))
     in_turn = mine_or_waiting.order_by("mode", "-priority", "waiting_since", "pk")
-    rows = _with_names(in_turn).select_related("open_handoff").annotate(demo=F("sender__demo"))
+    rows = _with_names_and_ticks(in_turn).select_related("open_handoff").annotate(demo=F("sender__demo"))
     found = _with_last_words(rows)[: 2 * MOST]
     mine = [conversation for conversation in found if conversation.mode == Mode.HUMAN]
     mine.sort(key=lambda held: (held.last_message_at or held.created_at, held.pk), reverse=True)
@@ -143,7 +144,7 @@ def _folded(visible: ConversationQuerySet, operator: Operator, show: str) -> lis
     if not show:
         return []
     wanted = visible.human().exclude(operator=operator) if show == "team" else visible.filter(mode=Mode.BOT)
-    return list(_with_names(wanted).order_by("-last_message_at", "-pk")[:MOST])
+    return list(_with_names_and_ticks(wanted).order_by("-last_message_at", "-pk")[:MOST])
 
 
 def _counts(visible: ConversationQuerySet, operator: Operator) -> dict[str, Any]:
@@ -156,8 +157,10 @@ def _counts(visible: ConversationQuerySet, operator: Operator) -> dict[str, Any]
     )
 
 
-def _with_names(conversations: ConversationQuerySet) -> ConversationQuerySet:
-    return conversations.select_related("contact", "operator")
+def _with_names_and_ticks(conversations: ConversationQuerySet) -> ConversationQuerySet:
+    newest = Message.objects.filter(conversation=OuterRef("pk")).order_by("-seq")
+    named = conversations.select_related("contact", "operator")
+    return named.annotate(last_status=Subquery(newest.values("status")[:1]))
 
 
 def _with_last_words(conversations: ConversationQuerySet) -> ConversationQuerySet:
@@ -184,7 +187,7 @@ def _waiting(conversation: Conversation, now: datetime, opened: str) -> Waiting:
     handoff = conversation.handoff
     reason = handoff.reason if handoff else Reasons.CUSTOMER_ASKED
     return Waiting(
-        **_values(conversation, now, opened) | _said(conversation),
+        **_values(conversation, now, opened) | _said(conversation) | {"tick": None},
         since=since.isoformat(),
         waited=wording.timer(now - since),
         level=level(now - since),
@@ -211,7 +214,7 @@ def reason_label(code: str) -> str:
     return str(known.get(code) or code.replace("_", " ").capitalize())
 
 
-def _values(conversation: Conversation, now: datetime, opened: str) -> dict[str, Any]:
+def _values(conversation: Any, now: datetime, opened: str) -> dict[str, Any]:
     name = wording.contact_name(conversation)
     public_id = str(conversation.public_id)
     at = conversation.last_message_at
@@ -227,6 +230,7 @@ def _values(conversation: Conversation, now: datetime, opened: str) -> dict[str,
         "unread": conversation.unread,
         "closed": conversation.mode == Mode.HUMAN and not conversation.window_open(now),
         "current": public_id == opened,
+        "tick": wording.tick(conversation.last_status) if conversation.last_status else None,
     }
 
 

@@ -9,7 +9,7 @@ import phonenumbers
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from conversations.models import Contact, Conversation
+from conversations.models import Contact, Conversation, Status
 
 HUES = 12
 _CHANNEL = "whatsapp:"
@@ -61,6 +61,20 @@ def initials(name: str) -> str:
 def hue(thing: Contact | Any) -> str:
     """One of twelve colours, the same for one person everywhere."""
     return f"hue-{thing.public_id.int % HUES}"
+
+
+def tick(status: str) -> tuple[str, str, str] | None:
+    """How far our own words got: icon, what it says, class. Nothing for the customer's."""
+    return {
+        Status.QUEUED: ("clock", _("Sending"), ""),
+        Status.SENDING: ("clock", _("Sending"), ""),
+        Status.UNKNOWN: ("clock", "", ""),
+        Status.SENT: ("c1", _("Sent"), ""),
+        Status.DELIVERED: ("cc", _("Delivered"), ""),
+        Status.READ: ("cc", _("Read"), "rd"),
+        Status.FAILED: ("alert", _("Not sent"), ""),
+        Status.CANCELLED: ("x", _("Cancelled"), ""),
+    }.get(Status(status))
 
 
 def timer(span: timedelta) -> str:

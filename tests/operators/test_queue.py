@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations import clock
-from conversations.models import Conversation, Sender
+from conversations.models import Conversation, Message, Sender
+from operators import desk
 from operators.models import Operator
 from tests import builders
 
@@ -100,6 +101,24 @@ class TestThePage:
         builders.make_waiting()
 
         assert "oi</span>" in text(panel.get("/operator/"))
+
+    def test_shows_how_far_my_last_words_got(self, panel: Client, ana: Operator) -> None:
+        held = builders.make_held(ana)
+        assert 'aria-label="Não enviada"' not in text(panel.get("/operator/"))
+        [said] = desk.reply(
+            held,
+            operator=ana,
+            door="panel",
+            body="Já vejo.",
+            epoch=held.epoch,
+            client_key=None,
+            now=clock.now(),
+        )
+
+        for status, shown in (("queued", "Enviando"), ("read", "Lida"), ("failed", "Não enviada")):
+            Message.objects.filter(pk=said.pk).update(status=status)
+            page = text(panel.get("/operator/list", headers=FRAGMENT))
+            assert f'aria-label="{shown}"' in page[page.index("Meus atendimentos") :]
 
     def test_never_puts_what_a_customer_wrote_into_the_markup(self, panel: Client) -> None:
         builders.says("<script>alert(1)</script>", ProfileName="<img src=x>")
