@@ -92,6 +92,12 @@ def meet(
     return customer
 
 
+def first(ledger: Ledger) -> list[Customer]:
+    """Three to begin with, so that there is somebody to pick; one of them hides the number."""
+    names = reversed(_NAMES[:3])
+    return [invent(ledger, name=name, hidden_number=name == _NAMES[2]) for name in names]
+
+
 def invent(ledger: Ledger, *, name: str = "", hidden_number: bool = False) -> Customer:
     """A new customer with a name, a number and WhatsApp's own user id; the number may be hidden."""
     dice = random.SystemRandom()

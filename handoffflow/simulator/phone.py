@@ -52,7 +52,7 @@ def split(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, *, split: bool) -> HttpResponse:
     ledger = own_ledger()
-    people = customers.everybody(ledger) or [customers.invent(ledger)]
+    people = customers.everybody(ledger) or customers.first(ledger)
     wanted = request.GET.get("as", "")
     customer = next((person for person in people if str(person.id) == wanted), people[-1])
     newest = people[: -CHOOSABLE - 1 : -1]

@@ -43,12 +43,14 @@ def post(web: Client, url: str, *, live: bool = False, **fields: str) -> HttpRes
 
 
 class TestPage:
-    def test_invents_somebody_for_the_first_visit(self, web: Client, ledger: Ledger) -> None:
-        page = web.get("/simulator/")
+    def test_has_somebody_to_pick_on_the_first_visit(self, web: Client, ledger: Ledger) -> None:
+        page = web.get("/simulator/").content.decode()
+        web.get("/simulator/split/")
 
-        (customer,) = customers.everybody(ledger)
-        assert page.status_code == 200
-        assert customer.name in page.content.decode()
+        people = customers.everybody(ledger)
+        assert [person.phone is None for person in people] == [True, False, False]
+        assert all(f">{person.short_name}</b>" in page for person in people)
+        assert f"{people[-1].name}" in page
 
     def test_frames_the_console_only_when_split(self, web: Client, joao: Customer) -> None:
         assert b"<iframe" in web.get(f"/simulator/split/?as={joao.id}").content
