@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
@@ -182,8 +182,18 @@ def _worded(value: Any) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, datetime):
-        return formats.date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+        return _moment(timezone.localtime(value))
     return str(getattr(value, "shown_name", "") or value)
+
+
+def _moment(local: datetime) -> str:
+    """Of the last two days the hour says more than the date."""
+    today, time = timezone.localdate(), local.strftime("%H:%M")
+    if local.date() == today:
+        return gettext("today, %(time)s") % {"time": time}
+    if local.date() == today - timedelta(days=1):
+        return gettext("yesterday, %(time)s") % {"time": time}
+    return formats.date_format(local, "SHORT_DATETIME_FORMAT")
 
 
 def pretty(value: Any) -> str:
