@@ -45,7 +45,7 @@ def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], Ht
         user = request.user
         if not isinstance(user, Operator):
             if wants_fragment(request):
-                return render(request, "operator/_expired.html", status=401)
+                return render(request, "operator/_expired.html", {"back": _page(request)}, status=401)
             login = redirect_to_login(request.get_full_path() if request.method == "GET" else "/operator/")
             if settings.SESSION_COOKIE_NAME in request.COOKIES:
                 login["Location"] += "&expired=1"
@@ -61,6 +61,12 @@ def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], Ht
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx (or our own polling, which sends its header) asks for a piece of the page it stands on."""
     return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def _page(request: HttpRequest) -> str:
+    """The page of the console that a fragment was asked for from: where the login leads back to."""
+    _origin, found, rest = request.headers.get("Referer", "").partition("/operator/")
+    return found + rest.partition("?")[0] if found else "/operator/"
 
 
 def etag(*parts: Any) -> str:

@@ -48,7 +48,7 @@ _BUSY = Reaction(
     _("Too many messages at once; try again in a moment."), Step.RETRY, retryable=True, again=True
 )
 _CONTENT = Reaction(_("WhatsApp does not accept this content."), Step.NONE)
-_PASSING = Reaction(_("WhatsApp had a passing problem."), Step.RETRY, retryable=True)
+_PASSING = Reaction(_("Not sent: WhatsApp did not respond."), Step.RETRY, retryable=True)
 _LIMIT = Reaction(
     _("The number has reached WhatsApp's sending limit."), Step.SUPERVISOR, retryable=True, again=True
 )

@@ -186,6 +186,19 @@ class TestTheRefresh:
         assert "Sua sessão expirou." in text(response)
         assert "<form" not in text(response)
 
+    @pytest.mark.parametrize(
+        ("referer", "back"),
+        [
+            ("https://desk.example.com/operator/c/1/?show=bot", "/operator/c/1/"),
+            ("https://evil.example.com/elsewhere", "/operator/"),
+            ("", "/operator/"),
+        ],
+    )
+    def test_leads_back_to_the_page_after_the_login(self, client: Client, referer: str, back: str) -> None:
+        bar = text(client.get("/operator/list", headers=FRAGMENT | {"Referer": referer}))
+
+        assert f'href="/accounts/login/?next={back}&amp;expired=1"' in bar
+
 
 class TestTakeNext:
     def test_opens_the_one_who_waits_longest(self, panel: Client, ana: Operator) -> None:
