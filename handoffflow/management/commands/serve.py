@@ -68,10 +68,12 @@ class Command(BaseCommand):
     def _announce(self, roles: frozenset[str], listener: socket.socket | None, link: str) -> None:
         if listener is None:
             self.stdout.write(f"{settings.APP_NAME}: the worker is running.")
+            self.stdout.flush()
             return
         host, port = listener.getsockname()[:2]
         self.stdout.write(f"\n{settings.APP_NAME} is ready on http://{host}:{port}  (Ctrl+C ends it)\n")
         if "web" not in roles:
+            self.stdout.flush()
             return
         self.stdout.write(f"  Panel       {settings.APP_URL}/operator/")
         self.stdout.write(f"  Admin       {settings.APP_URL}/admin/")
