@@ -11,6 +11,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -84,6 +86,20 @@ class Cluster:
         with psycopg.connect(self.url("postgres")) as connection:
             counted = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [name])
             return int((counted.fetchone() or [0])[0])
+
+    @contextmanager
+    def locked(self, name: str, table: str) -> Iterator[None]:
+        """Nobody else can write to the table meanwhile."""
+        with psycopg.connect(self.url(name)) as connection:
+            connection.execute(f'LOCK TABLE "{table}"')
+            yield
+            connection.rollback()
+
+    def waiting(self, name: str) -> bool:
+        """Whether somebody waits for a lock."""
+        with psycopg.connect(self.url("postgres")) as connection:
+            wait = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+            return connection.execute(wait, [name]).fetchone() is not None
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), "--pgdata", str(self.folder / "data"), *arguments]

@@ -83,6 +83,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # Playwright leaves an event loop running in the main thread: its tests come last.
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     _leave_out_browser_tests(config, items)
+    _leave_out_cluster_tests(config, items)
+
+
+def _leave_out_cluster_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Those that restart and kill a PostgreSQL, which they make for themselves."""
+    from tests import cluster
+
+    needing = [item for item in items if "postgres" in getattr(item, "fixturenames", ())]
+    if not needing or cluster.available():
+        return
+    if os.environ.get("REQUIRE_POSTGRES") == "1":
+        raise pytest.UsageError("REQUIRE_POSTGRES=1, and there is no initdb of PostgreSQL on this machine.")
+    items[:] = [item for item in items if item not in needing]
+    config.hook.pytest_deselected(items=needing)
+    sys.stderr.write(f"\nNo initdb of PostgreSQL found: {len(needing)} tests of processes are left out.\n")
 
 
 def _leave_out_browser_tests(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -10,6 +10,8 @@ from tests.faults.world import World, new_key, until
 
 ASK = "quero falar com um atendente"
 ANSWERED = {200, 201, 202}
+Call = tuple[str, dict[str, Any], str]
+"""Path, body and Idempotency-Key."""
 SHOWN = {"sent": {"sent", "delivered", "read"}, "delivered": {"delivered", "read"}}
 """What a message may show once the desk has acknowledged the report."""
 
@@ -22,7 +24,8 @@ class Case:
     thread: str = ""
     sids: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    calls: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    unanswered: list[Call] = field(default_factory=list)
     went: int = 0
     took: int = 0
     may_fail: int = 0
@@ -45,7 +48,10 @@ class Case:
     def posts(self, call: str, *, port: int = 0, **body: Any) -> int:
         self.calls.append((f"{self.thread}/{call}", body, new_key()))
         path, body, key = self.calls[-1]
-        return self.world.post(path, body, key=key, port=port)
+        status = self.world.post(path, body, key=key, port=port)
+        if status not in ANSWERED:
+            self.unanswered.append(self.calls[-1])
+        return status
 
     @property
     def acknowledged(self) -> int:
@@ -62,15 +68,20 @@ class Case:
 
     def recover(self) -> None:
         """What Twilio and the integration do about calls that nobody answered; then nothing may be left to do."""
-        for sid in self.sids:
-            self.world.redeliver(sid)
-        for path, body, key in self.calls:
-            assert self.world.insist(path, body, key=key) in ANSWERED
+        self.repeat(self.calls)
         self.world.settle()
 
+    def repeat(self, calls: list[Call]) -> None:
+        for sid in self.sids:
+            self.world.redeliver(sid)
+        for path, body, key in calls:
+            assert self.world.insist(path, body, key=key) in ANSWERED
+
     def check(self) -> dict[str, Any]:
+        return self.compare(self.world.call("story", self.customer))
+
+    def compare(self, story: dict[str, Any]) -> dict[str, Any]:
         """Everything acknowledged is there once, and Twilio took exactly what the thread shows as sent."""
-        story: dict[str, Any] = self.world.call("story", self.customer)
         messages = story["messages"]
         ours = [message for message in messages if message["author"] != "customer"]
         went = [message for message in ours if message["status"] not in {"failed", "cancelled"}]
@@ -95,11 +106,12 @@ class Case:
                 if told and message["status"] not in SHOWN[str(job.status)]:
                     raise Lost(f"the report {job.status}: {message}")
 
-    def in_order(self) -> None:
-        """Twilio took the accepted lines in the order in which they were accepted."""
-        took = [message.body for message in self.world.standin.sent() if message.customer == self.customer]
-        lines = [body for body in took if body in self.texts]
-        assert lines == [text for text in self.texts if text in lines], "out of order"
+    def in_order(self, story: dict[str, Any]) -> None:
+        """Twilio took what went out in the order of the thread."""
+        messages = story["messages"]
+        took = [message.sid for message in self.world.standin.sent() if message.customer == self.customer]
+        order = [message["provider_sid"] for message in messages if message["provider_sid"] in took]
+        assert order == took, f"out of order: {messages}"
 
     def goes_on(self) -> None:
         """Whoever has the conversation can use it, and the customer hears of it."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Max, Model, Q, QuerySet
+from django.test import Client
 
 from conversations import clock, delivery, settling, work
 from conversations.models import (
@@ -23,23 +26,24 @@ from conversations.models import (
     Status,
     StatusReport,
     WebhookOutcome,
+    WorkerHeartbeat,
     bot_turn,
 )
 from handoffflow import models
 from operators.models import Operator
 from tests import builders
 
-LEASE = timedelta(seconds=1)
+LEASE = timedelta(seconds=float(os.environ.get("LEASE_SECONDS", "1")))
 OUTBOUND = ("bot", "operator", "system")
 
 
 def quicken() -> None:
-    """The same rules by a quicker clock: leases of a second, an unclear send given up after three."""
+    """The same rules by a quicker clock: short leases, an unclear send given up after three seconds."""
     for name, handler in work.handlers.items():
         work.handlers[name] = dataclasses.replace(handler, lease=LEASE)
     settling.LOOK_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 1.5, 2, 3.1))
     settling.GIVE_UP_AFTER = timedelta(seconds=3)
-    settling.LOOK_AGAIN = LEASE
+    settling.LOOK_AGAIN = timedelta(seconds=1)
     delivery.HOLD = timedelta(seconds=2)
     bot_turn.PAUSE = timedelta()
     models.ABANDONED = LEASE
@@ -55,6 +59,26 @@ def seed() -> dict[str, str]:
         organization=ana.organization, name="faults", scopes=["desk", "read"]
     )
     return {"token": token, "agent_id": str(ana.public_id)}
+
+
+def session(username: str) -> str:
+    """The cookie of somebody who has just logged in."""
+    client = Client()
+    client.force_login(Operator.objects.get(username=username))
+    return f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}"
+
+
+def newest_event() -> int:
+    return Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def events_after(newest: int) -> list[tuple[str, int]]:
+    found = Event.objects.filter(pk__gt=newest).select_related("conversation").order_by("pk")
+    return [(str(event.conversation.public_id), event.seq) for event in found]
+
+
+def workers() -> list[str]:
+    return list(WorkerHeartbeat.objects.values_list("name", flat=True))
 
 
 def with_bot(address: str) -> str:
@@ -82,6 +106,11 @@ def _settled(address: str) -> str:
     while unsettled():
         work.run_once()
     return str(builders.thread(address).public_id)
+
+
+def several(situation: str, addresses: list[str]) -> list[str]:
+    makes = {"with_bot": with_bot, "waiting": waiting, "held": held}
+    return [makes[situation](address) for address in addresses]
 
 
 def failed_are_due() -> int:
@@ -137,6 +166,10 @@ def story(address: str) -> dict[str, Any]:
         "handoffs": Handoff.objects.filter(conversation=conversation).count(),
         "applied": list(applied.values_list("provider_sid", flat=True)),
     }
+
+
+def stories(addresses: list[str]) -> list[dict[str, Any]]:
+    return [story(address) for address in addresses]
 
 
 def rows(address: str) -> list[Any]:

@@ -40,13 +40,16 @@ class Balanced(Reached):
 
     def __init__(self, app_url: str, ports: list[int]) -> None:
         super().__init__(app_url, app_url)
-        object.__setattr__(self, "_ports", itertools.cycle(ports))
+        object.__setattr__(self, "_ports", ports)
+        object.__setattr__(self, "_turns", itertools.count())
 
-    _ports: Iterator[int]
+    _ports: list[int]
+    _turns: Iterator[int]
 
     def reached(self, url: str) -> str | None:
         known = super().reached(url)
-        return known and f"http://127.0.0.1:{next(self._ports)}{known.removeprefix(self.app_url)}"
+        port = self._ports[next(self._turns) % len(self._ports)]
+        return known and f"http://127.0.0.1:{port}{known.removeprefix(self.app_url)}"
 
 
 class World:
@@ -55,9 +58,10 @@ class World:
     Twilio and the integrations reach ``ports``: one desk's, unless a test says otherwise.
     """
 
-    def __init__(self, folder: Path, database: str = "", *, ports: int = 1) -> None:
-        self.folder = folder
-        self.ports = [free_port() for _ in range(ports)]
+    def __init__(self, folder: Path, database: str = "", *, lease: float = 1) -> None:
+        self.folder, self.lease = folder, lease
+        self.own_port = free_port()
+        self.ports = [self.own_port]
         self.url = f"http://127.0.0.1:{self.port}"
         self.standin = StandIn(
             ledger=folder / "ledger.sqlite3",
@@ -91,6 +95,7 @@ class World:
             "TWILIO_WHATSAPP_NUMBER": NUMBER,
             "TWILIO_API_URL": self.standin.url,
             "LANGUAGE_CODE": "pt-br",
+            "LEASE_SECONDS": str(self.lease),
         }
 
     @property
@@ -134,6 +139,7 @@ class World:
         for desk in self.desks:
             desk.kill()
         self.desks.clear()
+        self.ports[:] = [self.own_port]
 
     # -- who speaks to them --------------------------------------------------------------------------
 

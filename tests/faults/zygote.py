@@ -97,7 +97,10 @@ def obey(order: dict[str, Any], folder: Path, children: set[int]) -> Any:
         return status
     answer, log = folder / "answer.json", folder / "calls.log"
     pid = fork(lambda: call(order, answer), output=log)
-    if wait(pid, order["seconds"]) != 0:
+    status = wait(pid, order["seconds"])
+    if status is None:
+        os.kill(pid, signal.SIGKILL)
+    if status != 0:
         return {"error": log.read_text()[-3000:]}
     return {"result": json.loads(answer.read_text())}
 
