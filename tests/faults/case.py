@@ -92,8 +92,12 @@ class Case:
         same(self.texts, [body for body in said if body in self.texts], "accepted lines")
         for found in ([message["provider_sid"] for message in messages], story["applied"]):
             same(self.sids, [sid for sid in found if sid in self.sids], "messages of the customer")
-        if len(ours) - len(went) > self.may_fail:
-            raise Lost(f"failed without need: {ours}")
+        # A bot's line is cancelled when somebody takes over before it has left.
+        gone = [
+            one for one in ours if one not in went and (one["author"], one["status"]) != ("bot", "cancelled")
+        ]
+        if len(gone) > self.may_fail:
+            raise Lost(f"given up without need: {gone}")
         self._reported(went)
         self.went, self.took = len(went), len(took)
         return story

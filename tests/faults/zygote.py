@@ -50,11 +50,12 @@ def fork(child: Callable[[], None], *, output: Path) -> int:
         os.dup2(handle, 1)
         os.dup2(handle, 2)
         child()
+    except SystemExit:
+        raise  # ends as any process does, which waits for its threads
     except BaseException:  # noqa: BLE001 (a child must never go on as the zygote)
         traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(1)
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def serve(order: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests import cluster
 from tests.faults.world import World
 
-LEASE_SECONDS = 5
+LEASE_SECONDS = 8
 """Longer than the stand-in takes to answer in these tests, as the real one is longer than a call may take."""
 
 

@@ -55,16 +55,13 @@ class Panel:
         answer = self._connection.getresponse()
         if answer.status != 200:
             return str(answer.status)
-        frame: dict[str, str] = {}
-        for line in iter(answer.readline, b""):
-            name, _colon, value = line.decode().rstrip("\n").partition(": ")
-            if name:
-                frame[name] = value
-            else:
-                self._take(frame)
-                frame = {}
-        # Whoever was cut off hears of it here.
-        return "cleanly" if answer.read() == b"" else "with a rest"
+        rest = b""
+        # Raises where the stream was cut off; readline would take that for its end.
+        while chunk := answer.read1(65_536):
+            *frames, rest = (rest + chunk).split(b"\n\n")
+            for frame in frames:
+                self._take(dict(line.split(": ", 1) for line in frame.decode().splitlines()))
+        return "cleanly"
 
     def _take(self, frame: dict[str, str]) -> None:
         self._cursor = frame.get("id") or self._cursor
