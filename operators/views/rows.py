@@ -111,7 +111,7 @@ def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = 
 
 def by_id(ids: Collection[int]) -> dict[int, Conversation]:
     """Conversations with all that a row shows, wherever in the list it stands."""
-    rows = _with_names(Conversation.objects.all()).select_related("open_handoff")
+    rows = _with_names_and_ticks(Conversation.objects.all()).select_related("open_handoff")
     return _with_last_words(rows).in_bulk(ids)
 
 
