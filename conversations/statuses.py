@@ -5,19 +5,22 @@ Reports come doubled, late, in any order, and before we know the SID; every orde
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 
 from conversations import events, failpoints, wakeup
-from conversations.atomically import atomically
+from conversations.atomically import atomically, passing
 from conversations.contract import Cause
 from conversations.models import Conversation, Delivery, DeliveryState, Message, Status, StatusReport
 from conversations.twilio import payloads
+
+logger = logging.getLogger(__name__)
 
 REPORTED = Cause(kind="system", door="webhook")
 
@@ -50,7 +53,8 @@ def apply_report(
 ) -> StatusReport:
     """Keep a status callback, and apply it if we know its message; otherwise it waits until we do.
 
-    All in one transaction: Twilio repeats no report, and one that was kept and not applied would tell nobody.
+    All in one transaction: Twilio repeats no report, and one that was kept and not applied would tell nobody. Only
+    one that cannot be applied at all is kept alone.
     """
     form = payloads.readable(params)
     update = payloads.parse_status(form)
@@ -64,7 +68,13 @@ def apply_report(
         received_at=now,
     )
     failpoints.reached("report.kept")
-    apply(report, now)
+    try:
+        with transaction.atomic():
+            apply(report, now)
+    except Exception as error:
+        if isinstance(error, OperationalError) and passing(error):
+            raise  # the whole transaction is lost: `atomically` begins it again
+        logger.error("report could not be applied: %s", type(error).__name__)
     failpoints.reached("report.applied")
     return report
 

@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.test import Client
@@ -143,6 +144,14 @@ class TestAReport:
 
         assert shown(waiting) == ("queued", "queued")
         assert message_of(waiting).provider_sid is None
+
+    def test_that_cannot_be_applied_is_kept(self, sent: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(statuses, "observe", mock.Mock(side_effect=ValueError))
+
+        report(sent, "delivered", sid=sid_of(sent))
+
+        assert StatusReport.objects.get().applied_at is None
+        assert told(sent) == []
 
     def test_of_a_line_that_still_waits_keeps_it_from_being_sent(
         self, held: Conversation, ana: Operator, twilio: StandIn
