@@ -68,15 +68,22 @@ def apply_report(
         received_at=now,
     )
     failpoints.reached("report.kept")
+    if not _applied(report, now):
+        # Whoever stores its SID at this moment cannot see the report before it is committed, nor we the SID.
+        transaction.on_commit(lambda: apply(report, now), robust=True)
+    failpoints.reached("report.applied")
+    return report
+
+
+def _applied(report: StatusReport, now: datetime) -> bool:
     try:
         with transaction.atomic():
-            apply(report, now)
+            return apply(report, now)
     except Exception as error:
         if isinstance(error, OperationalError) and passing(error):
             raise  # the whole transaction is lost: `atomically` begins it again
         logger.error("report could not be applied: %s", type(error).__name__)
-    failpoints.reached("report.applied")
-    return report
+        return True
 
 
 def apply(report: StatusReport, now: datetime) -> bool:
@@ -116,6 +123,7 @@ def learn(
     observe(message, status=status, code=code, cause=cause, now=now)
     if bound:
         apply_parked(sid, now)
+        transaction.on_commit(lambda: apply_parked(sid, now))
     return True
 
 

@@ -123,6 +123,35 @@ class TestAReport:
         assert early.delivery == row
         assert shown(row) == ("accepted", "delivered")
 
+    @pytest.mark.django_db(transaction=True)
+    def test_that_comes_while_its_sid_is_being_stored_is_applied(
+        self, sent: Delivery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither sees the other until both are committed: here it looks too early."""
+        look, blind = statuses._delivery_of, iter([True])
+        monkeypatch.setattr(statuses, "_delivery_of", lambda kept: None if next(blind, False) else look(kept))
+
+        report(sent, "delivered", sid=sid_of(sent), with_mid=False)
+
+        assert shown(sent) == ("accepted", "delivered")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_that_is_kept_while_another_brings_the_sid_is_applied(
+        self, held: Conversation, ana: Operator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        row = operator_says(held, ana)
+        early = report(row, "delivered", sid="SM77", with_mid=False)
+        parked, blind = statuses.apply_parked, iter([True])
+        monkeypatch.setattr(
+            statuses, "apply_parked", lambda sid, now: None if next(blind, False) else parked(sid, now)
+        )
+
+        report(row, "sent", sid="SM77")
+
+        early.refresh_from_db()
+        assert early.delivery == row
+        assert shown(row) == ("accepted", "delivered")
+
     def test_of_another_account_changes_nothing(self, sent: Delivery) -> None:
         stranger = report(sent, "read", sid=sid_of(sent), account_sid="AC" + "9" * 32)
 
