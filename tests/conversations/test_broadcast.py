@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from conversations import wakeup
 from conversations.broadcast import Announcer, Ear
@@ -56,6 +56,15 @@ class TestNewsBetweenProcesses:
         wakeup.news.ring()
 
         assert heard.any.wait(10 if ear.alive else 0) == ear.alive
+
+    def test_arrive_outside_the_transaction_that_rang(
+        self, announcer: Announcer, ear: Ear, heard: Counted
+    ) -> None:
+        """In it they would be told at its end, under the one lock that all who announce share."""
+        with transaction.atomic():
+            wakeup.news.ring()
+
+            assert heard.any.wait(10 if ear.alive else 0) == ear.alive
 
     def test_are_gathered(self, announcer: Announcer, ear: Ear, heard: Counted) -> None:
         for _event in range(1_000):

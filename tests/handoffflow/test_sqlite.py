@@ -157,6 +157,23 @@ class TestTheTurn:
         assert in_threads(9, forty) == []
         assert counter() == 360
 
+    def test_may_be_escaped_without_losing_anything(self, counter: Callable[[], int]) -> None:
+        """Statements that it does not know for writes; SQLite's own lock still decides."""
+        spelt = [
+            "update turn_counter SET n = n + 1",
+            "\n  UPDATE turn_counter SET n = n + 1",
+            "WITH one(n) AS (SELECT 1) UPDATE turn_counter SET n = n + (SELECT n FROM one)",
+        ]
+
+        def each_twenty_times() -> None:
+            for number in range(60):
+                with connection.cursor() as cursor:
+                    cursor.execute(spelt[number % 3])
+                increment()
+
+        assert in_threads(4, each_twenty_times) == []
+        assert counter() == 480
+
     def test_is_given_up_with_the_error_that_django_knows(
         self, counter: Callable[[], int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -171,6 +188,7 @@ class TestTheTurn:
         beat = WorkerHeartbeat.objects.create(
             name="a", started_at="2026-01-01T00:00Z", beat_at="2026-01-01T00:00Z"
         )
+        assert turn_is_free()
 
         def twenty() -> None:
             for _number in range(20):
