@@ -23,6 +23,7 @@ def prepare() -> None:
         "ENV_FILE": os.devnull,
         "DATA_DIR": tempfile.mkdtemp(prefix="handoffflow-bench-"),
         "APP_URL": "https://desk.example.com",
+        "ALLOWED_HOSTS": "desk.example.com",
         "SECRET_KEY": "a key of the benchmark: 0123456789 abcdefghijklmnopqrstuvwxyz",
         "TWILIO_SID": "AC00000000000000000000000000000001",
         "TWILIO_AUTH_TOKEN": "0123456789abcdef0123456789abcdef",

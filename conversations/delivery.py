@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from conversations import errors, failpoints, leases, outcomes, settling, statuses, wakeup, work
+from conversations import errors, failpoints, leases, outcomes, settling, statuses, together, wakeup, work
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import (
@@ -31,7 +32,8 @@ from conversations.twilio import errors as codes
 
 __all__ = ["NotRetryable", "apply_report", "discard", "retry", "run", "waiting"]
 
-AT_ONCE = 20
+AT_ONCE = 100
+"""Calls under way. Twilio answers 429 to more than an account may make, and those lines wait for a moment."""
 LEASE = timedelta(seconds=30)
 """Longer than one call can take; then whoever held the row is dead, and what it did is unknown."""
 HOLD = timedelta(seconds=20)
@@ -39,6 +41,9 @@ HOLD = timedelta(seconds=20)
 DOUBT = timedelta(seconds=60)
 """A callback or Twilio's list usually settles an unknown delivery sooner; from here on a person may decide."""
 CAUSE = settling.CAUSE
+
+Start = tuple[Delivery, datetime]
+End = tuple[Delivery, client.Outcome, datetime]
 
 
 class NotRetryable(errors.HandoffError):
@@ -64,10 +69,10 @@ async def run(row: Delivery, now: datetime) -> None:
         await settling.settle(row, now)
     elif row.state == DeliveryState.SENDING:
         await work.in_thread(outcomes.unknown, row, now, "interrupted")
-    elif await work.in_thread(_start, row, now):
+    elif await starting.do((row, now)):
         began = time.monotonic()
         outcome = await _call(row)
-        await work.in_thread(outcomes.settle, row, outcome, now + timedelta(seconds=time.monotonic() - began))
+        await ending.do((row, outcome, now + timedelta(seconds=time.monotonic() - began)))
 
 
 async def _call(row: Delivery) -> client.Outcome:
@@ -103,6 +108,33 @@ def _start(row: Delivery, now: datetime) -> bool:
     return True
 
 
+def _start_all(items: Sequence[Start]) -> dict[int, bool]:
+    """Together go those that nothing speaks against and no fence holds."""
+    plain = {number: row for number, (row, now) in enumerate(items) if _is_plain(row, now)}
+    failpoints.reached("delivery.leased")
+    if not plain or not _begin_all(list(plain.values()), max(now for _row, now in items)):
+        return {}
+    failpoints.reached("delivery.sending")
+    return dict.fromkeys(plain, True)
+
+
+def _is_plain(row: Delivery, now: datetime) -> bool:
+    apart = row.fenced or row.sender.paused or row.sender.demo
+    return not apart and row.conversation.window_open(now)
+
+
+@atomically
+def _begin_all(rows: Sequence[Delivery], now: datetime) -> bool:
+    messages = Message.objects.filter(pk__in=[row.message_id for row in rows], status=Status.QUEUED)
+    begun = messages.update(status=Status.SENDING)
+    if begun == len(rows) and leases.keep_all(rows, state=DeliveryState.SENDING, started_at=now):
+        for row in rows:
+            row.message.status, row.started_at = Status.SENDING, now
+        return True
+    transaction.set_rollback(True)
+    return False
+
+
 @atomically
 def _begin(row: Delivery, now: datetime) -> bool:
     if row.fenced and not _still_with_bot(row):
@@ -133,6 +165,28 @@ def _deliver_here(row: Delivery, now: datetime) -> None:
     """A demo customer has no phone: the message is delivered without leaving the process."""
     statuses.observe(row.message, status="delivered", code=None, cause=CAUSE, now=now)
     leases.finish(row, state=DeliveryState.ACCEPTED)
+
+
+starting = together.Together(_start_all, lambda item: _start(*item))
+
+
+# After the call -----------------------------------------------------------------------------------
+
+
+def _end_all(items: Sequence[End]) -> dict[int, None]:
+    """Together go those that Twilio has taken with the same status, one that changes nothing on the screen."""
+    usual = next((outcome.status for _row, outcome, _now in items if outcomes.is_plain(outcome)), "")
+    plain = {number: item for number, item in enumerate(items) if outcomes.is_plain(item[1], usual)}
+    failpoints.reached("delivery.answered")
+    rows, answers = [row for row, _, _ in plain.values()], [outcome for _, outcome, _ in plain.values()]
+    now = max(now for _row, _outcome, now in items)
+    if not plain or not outcomes.accept_all(rows, answers, now):
+        return {}
+    failpoints.reached("delivery.settled")
+    return dict.fromkeys(plain)
+
+
+ending = together.Together(_end_all, lambda item: outcomes.settle(*item))
 
 
 # What a person may do -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ A claim is one conditional UPDATE on every database: it sets a lease by the data
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from conversations.atomically import atomically
 from conversations.models import Due
 
 LEASE = timedelta(seconds=30)
@@ -37,6 +39,33 @@ def claim(row: Due, lease: timedelta = LEASE) -> bool:
     return bool(taken)
 
 
+@atomically
+def claim_all(rows: Sequence[Due], lease: timedelta = LEASE) -> bool:
+    """Take all these rows of one kind as they were read, or none."""
+    taken = keep_all(
+        rows, leased_until=Now() + lease, lease_number=F("lease_number") + 1, attempts=F("attempts") + 1
+    )
+    if not taken:
+        transaction.set_rollback(True)
+        return False
+    for row in rows:
+        row.lease_number += 1
+        row.attempts += 1
+    return True
+
+
+def keep_all(rows: Sequence[Due], **changes: Any) -> bool:
+    """Change rows of one kind that we hold. False when one is no longer ours: then undo the whole transaction."""
+    by_number: dict[int, list[int]] = {}
+    for row in rows:
+        by_number.setdefault(row.lease_number, []).append(row.pk)
+    manager = type(rows[0])._base_manager
+    kept = sum(
+        manager.filter(pk__in=pks, lease_number=number).update(**changes) for number, pks in by_number.items()
+    )
+    return kept == len(rows)
+
+
 def keep(row: Due, **changes: Any) -> bool:
     """Change a row we hold and go on holding it; False when it is no longer ours."""
     return bool(_as_read(row).update(**changes))
@@ -44,16 +73,12 @@ def keep(row: Due, **changes: Any) -> bool:
 
 def finish(row: Due, **changes: Any) -> bool:
     """Nothing is due any more. False, and no change at all, when the row is no longer ours."""
-    return keep(
-        row,
-        **{
-            "due_at": None,
-            "leased_until": None,
-            "attempts": 0,
-            **changes,
-            "lease_number": F("lease_number") + 1,
-        },
-    )
+    return keep(row, **_finished(changes))
+
+
+def finish_all(rows: Sequence[Due], **changes: Any) -> bool:
+    """As ``finish`` for rows of one kind. False when one is no longer ours: then undo the whole transaction."""
+    return keep_all(rows, **_finished(changes))
 
 
 def reschedule(row: Due, at: datetime, **changes: Any) -> bool:
@@ -85,6 +110,11 @@ def push_away(row: Due, now: datetime) -> bool:
     """A row whose handler failed comes back later, further each time."""
     pause = back_off(row.attempts, first=POISON_PAUSE, longest=LONGEST_POISON_PAUSE)
     return reschedule(row, now + pause)
+
+
+def _finished(changes: dict[str, Any]) -> dict[str, Any]:
+    nothing = {"due_at": None, "leased_until": None, "attempts": 0}
+    return {**nothing, **changes, "lease_number": F("lease_number") + 1}
 
 
 def _as_read(row: Due) -> models.QuerySet[Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from conversations import failpoints, leases, settling, statuses
 from conversations.atomically import atomically
@@ -37,6 +38,36 @@ def settle(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
     failpoints.reached("delivery.settled")
 
 
+def is_plain(outcome: client.Outcome, status: str | None = None) -> bool:
+    """Accepted, with a status (this one) that the screen shows as the clock it shows already."""
+    _rank, shown = statuses.LATTICE.get(outcome.status, (0, None))
+    usual = outcome.kind == "accepted" and outcome.code is None and shown == Status.SENDING
+    return usual and status in (None, outcome.status)
+
+
+def accept_all(rows: Sequence[Delivery], outcomes: Sequence[client.Outcome], now: datetime) -> bool:
+    """What most sends end in, for several at once. All or none."""
+    accepted = _bind_all(rows, outcomes)
+    if accepted:
+        statuses.apply_parked(now, *(outcome.sid for outcome in outcomes))
+    return accepted
+
+
+@atomically
+def _bind_all(rows: Sequence[Delivery], outcomes: Sequence[client.Outcome]) -> bool:
+    rank = statuses.LATTICE[outcomes[0].status][0]
+    sids = {row.message_id: outcome.sid for row, outcome in zip(rows, outcomes, strict=True)}
+    free = Message.objects.filter(pk__in=sids, provider_sid=None)
+    known = Case(*(When(pk=pk, then=Value(sid)) for pk, sid in sids.items()))
+    bound = free.update(provider_sid=known, rank=rank)
+    if bound == len(rows) and leases.finish_all(
+        rows, state=DeliveryState.ACCEPTED, cause="", error_code=None
+    ):
+        return True
+    transaction.set_rollback(True)
+    return False
+
+
 def _accept(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
     try:
         ours = _bind(row, outcome)
@@ -46,7 +77,7 @@ def _accept(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
         return
     if ours:
         statuses.observe(row.message, status=outcome.status, code=outcome.code, cause=CAUSE, now=now)
-        statuses.apply_parked(outcome.sid, now)
+        statuses.apply_parked(now, outcome.sid)
 
 
 @atomically

@@ -122,8 +122,8 @@ def learn(
         status = "accepted"  # Twilio has it, whatever it calls what became of it
     observe(message, status=status, code=code, cause=cause, now=now)
     if bound:
-        apply_parked(sid, now)
-        transaction.on_commit(lambda: apply_parked(sid, now))
+        apply_parked(now, sid)
+        transaction.on_commit(lambda: apply_parked(now, sid))
     return True
 
 
@@ -178,11 +178,10 @@ def _tell(
     return True
 
 
-def apply_parked(sid: str, now: datetime) -> None:
-    """Reports that came before we knew this SID."""
-    for report in StatusReport.objects.filter(provider_sid=sid, applied_at=None).order_by(
-        "received_at", "pk"
-    ):
+def apply_parked(now: datetime, *sids: str) -> None:
+    """Reports that came before we knew these SIDs."""
+    parked = StatusReport.objects.filter(provider_sid__in=sids, applied_at=None)
+    for report in parked.order_by("received_at", "pk"):
         apply(report, now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,3 +18,11 @@ def about(what: str) -> Iterator[None]:
         yield
     finally:
         work.reset(token)
+
+
+def described(error: BaseException) -> str:
+    """The kind of an error and where it happened. Its text may hold an address or what somebody wrote."""
+    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
+    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    place = f" at {ours[-1].function}:{ours[-1].lineno}" if ours else ""
+    return f"{type(error).__name__}{place}"

@@ -18,7 +18,9 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -31,7 +33,6 @@ from conversations.models import Due
 from conversations.twilio import client
 
 logger = logging.getLogger(__name__)
-
 Row = TypeVar("Row", bound=Due)
 
 MODULES = ("conversations.delivery", "conversations.turns", "conversations.retry")
@@ -39,9 +40,9 @@ MODULES = ("conversations.delivery", "conversations.turns", "conversations.retry
 
 IDLE = timedelta(milliseconds=250)
 """Other processes cannot ring: this is how late their rows are noticed."""
+GATHER_SECONDS, FEW = 0.01, 8
 BEAT_SECONDS = 5.0
-DRAIN_SECONDS = 1.5
-TROUBLE_SECONDS = 1.0
+DRAIN_SECONDS, TROUBLE_SECONDS = 1.5, 1.0
 MOST_ROUNDS = 1000
 
 in_thread = threads.run
@@ -104,13 +105,12 @@ def claim_due(
     handler: Handler, now: datetime, *, limit: int, ahead: timedelta = timedelta()
 ) -> tuple[list[Any], datetime | None]:
     """Take up to ``limit`` due rows, and say when the next one within ``ahead`` falls due."""
-    claimed: list[Any] = []
-    for row in leases.due(handler.candidates(now), now + ahead)[:limit]:
-        if row.due_at > now:
-            return claimed, row.due_at
-        if leases.claim(row, handler.lease):
-            claimed.append(row)
-    return claimed, None
+    found = list(leases.due(handler.candidates(now), now + ahead)[:limit])
+    due = [row for row in found if row.due_at <= now]
+    soonest = found[len(due)].due_at if len(due) < len(found) else None
+    if len(due) > 1 and leases.claim_all(due, handler.lease):
+        return due, soonest
+    return [row for row in due if leases.claim(row, handler.lease)], soonest
 
 
 async def handle(handler: Handler, row: Due, now: datetime) -> None:
@@ -119,20 +119,12 @@ async def handle(handler: Handler, row: Due, now: datetime) -> None:
         try:
             await handler.run(row, now)
         except Exception as error:  # noqa: BLE001 - the worker's edge
-            logger.error("%s %s failed: %s", handler.name, row.pk, described(error))
+            logger.error("%s %s failed: %s", handler.name, row.pk, trace.described(error))
             await in_thread(leases.push_away, row, now)
 
 
 def _named(handler: Handler, row: Due) -> str:
     return f"{handler.name} {getattr(row, 'public_id', row.pk)}"
-
-
-def described(error: BaseException) -> str:
-    """The kind of an error and where it happened. Its text may hold an address or what somebody wrote."""
-    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
-    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
-    place = f" at {ours[-1].function}:{ours[-1].lineno}" if ours else ""
-    return f"{type(error).__name__}{place}"
 
 
 def run_once(now: datetime | None = None) -> int:
@@ -169,6 +161,9 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
         self._running: dict[str, set[asyncio.Task[None]]] = {}
+        self._freed: set[str] = set()
+        self._next: dict[str, datetime | None] = {}
+        self._all_at = 0.0
         self._started = threading.Event()
 
     def start(self) -> None:
@@ -179,12 +174,13 @@ class Worker:
     def wake(self) -> None:
         """From any thread."""
         loop = self._loop
-        if loop is None:
-            return
-        try:
-            loop.call_soon_threadsafe(self._woken.set)
-        except RuntimeError:
-            logger.debug("rung after the end")
+        with suppress(RuntimeError):  # rung after the end
+            if loop is not None:
+                loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._all_at = 0.0
+        self._woken.set()
 
     def stop(self, timeout: float = 2 * DRAIN_SECONDS + 1) -> bool:
         """Take nothing new, let what is under way end for a moment. False if the thread would not end.
@@ -225,30 +221,39 @@ class Worker:
             await client.close()
 
     async def _round(self) -> None:
-        """Start what is due; then wait for a ring, a finished row, the next due row, or the poll."""
+        """Start what is due; then wait for a ring, finished rows, the next due row, or the poll."""
         self._woken.clear()
         try:
-            due_at = await self._claim()
+            await self._claim(self._names())
         except Exception as error:  # noqa: BLE001 - a database that is away comes back
-            logger.error("worker cannot claim: %s", described(error))
+            logger.error("worker cannot claim: %s", trace.described(error))
+            self._all_at = 0.0
             await self._wait(TROUBLE_SECONDS)
             return
-        pause = IDLE if due_at is None else min(max(due_at - clock.now(), timedelta()), IDLE)
-        await self._wait(pause.total_seconds())
+        soonest = min(filter(None, self._next.values()), default=None)
+        pause = self._all_at - time.monotonic()
+        await self._wait(min(pause, (soonest - clock.now()).total_seconds()) if soonest else pause)
 
-    async def _claim(self) -> datetime | None:
-        soonest: datetime | None = None
-        for handler in list(handlers.values()):
-            running = self._running.setdefault(handler.name, set())
+    def _names(self) -> list[str]:
+        """Whose rows to look at: everybody's after a ring and now and then, else of those who have places again."""
+        now, moment = clock.now(), time.monotonic()
+        freed, self._freed = self._freed, set()
+        if moment >= self._all_at:
+            self._all_at = moment + IDLE.total_seconds()
+            return list(handlers)
+        return [name for name in handlers if name in freed or ((at := self._next.get(name)) and at <= now)]
+
+    async def _claim(self, names: list[str]) -> None:
+        for name in names:
+            handler, running = handlers[name], self._running.setdefault(name, set())
             free = handler.at_once - len(running)
+            self._next[name] = None
             if free <= 0 or self.stopping:
                 continue
             now = clock.now()
-            rows, due_at = await in_thread(claim_due, handler, now, limit=free, ahead=IDLE)
+            rows, self._next[name] = await in_thread(claim_due, handler, now, limit=free, ahead=IDLE)
             for row in rows:
                 self._start(handler, row, now)
-            soonest = min(filter(None, (soonest, due_at)), default=None)
-        return soonest
 
     def _start(self, handler: Handler, row: Due, now: datetime) -> None:
         running = self._running[handler.name]
@@ -257,18 +262,22 @@ class Worker:
 
         def done(task: asyncio.Task[None]) -> None:
             running.discard(task)
-            self._woken.set()
+            self._free(handler.name, busy=len(running))
             if not task.cancelled() and (error := task.exception()):
-                logger.error("%s left its row leased: %s", _named(handler, row), described(error))
+                logger.error("%s left its row leased: %s", _named(handler, row), trace.described(error))
 
         task.add_done_callback(done)
 
+    def _free(self, name: str, busy: int) -> None:
+        """A place is free again. While many are taken, the next are filled together: one look for several."""
+        if not self._freed:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS if busy > FEW else 0, self._woken.set)
+        self._freed.add(name)
+
     async def _wait(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-        except TimeoutError:
-            pass
 
     async def _drain(self) -> None:
         tasks = [task for running in self._running.values() for task in running]
@@ -285,7 +294,7 @@ class Worker:
                 try:
                     await in_thread(heartbeats.beat, self.name, started_at=started_at, now=clock.now())
                 except Exception as error:  # noqa: BLE001 - the next beat may work
-                    logger.error("worker cannot beat: %s", described(error))
+                    logger.error("worker cannot beat: %s", trace.described(error))
                 await asyncio.sleep(BEAT_SECONDS)
         finally:
             await asyncio.shield(in_thread(heartbeats.leave, self.name))
