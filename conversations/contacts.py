@@ -99,7 +99,8 @@ def advance(sender: Sender, address: str, *, hours: int) -> int:
 
 
 def _known(inbound: InboundMessage, sender: Sender) -> Conversation | None:
-    found = Conversation.objects.select_related("contact").filter(
+    """Which thread; what is in it will be read once it is held."""
+    found = Conversation.objects.only("sender", "contact").filter(
         sender=sender, contact__addresses__sender=sender, contact__addresses__value=inbound.from_
     )
     if other := _other(inbound):

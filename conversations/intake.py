@@ -52,15 +52,11 @@ class Ignored(Exception):
         self.reason = reason
 
 
-class Duplicate(Exception):
-    """Twilio said this before."""
-
-
-@atomically
 def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> InboundWebhook:
     """Store the raw form and apply it, in one transaction; what became of it is in the row's ``outcome``.
 
-    What cannot be applied is rolled back alone: the raw row stays, as ``failed``, and the worker tries again.
+    If it cannot be applied, that transaction leaves nothing, and another keeps the raw row alone: as ``failed`` it is
+    tried again by the worker. Until one of the two is committed Twilio has no answer, so nothing is lost between them.
     """
     form = payloads.readable(params)
     raw = InboundWebhook(
@@ -70,10 +66,28 @@ def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> Inbo
         params=form,
         received_at=now,
     )
-    _settle(raw, sender, now=now)
-    raw.save()
-    failpoints.reached("webhook.recorded")
+    try:
+        _apply_and_keep(raw, sender, now)
+    except Exception as error:  # the raw form must stay, whatever went wrong with it
+        if _lost(error):
+            raise
+        _note(raw, error, now)
+        _keep(raw)
     return raw
+
+
+@atomically
+def _apply_and_keep(raw: InboundWebhook, sender: Sender, now: datetime) -> None:
+    raw.message = apply(payloads.parse_inbound(raw.params), sender=sender, at=raw.received_at, now=now)
+    raw.outcome = WebhookOutcome.APPLIED
+    _keep(raw)
+
+
+@atomically
+def _keep(raw: InboundWebhook) -> None:
+    raw.pk = None  # an attempt that was rolled back has left its number here
+    raw.save(force_insert=True)
+    failpoints.reached("webhook.recorded")
 
 
 @atomically
@@ -103,13 +117,25 @@ def _settle(raw: InboundWebhook, sender: Sender, *, now: datetime) -> None:
         with transaction.atomic():
             raw.message = apply(inbound, sender=sender, at=raw.received_at, now=now)
         raw.outcome = WebhookOutcome.APPLIED
-    except Duplicate:
+    except Exception as error:
+        if _lost(error):
+            raise
+        _note(raw, error, now)
+
+
+def _lost(error: Exception) -> bool:
+    """The whole transaction is: ``atomically`` has begun it again, and now somebody else must."""
+    return isinstance(error, OperationalError) and passing(error)
+
+
+def _note(raw: InboundWebhook, error: Exception, now: datetime) -> None:
+    """Why nothing of this form is in a thread. Asked when what was tried has been rolled back."""
+    raw.message = None
+    if isinstance(error, Ignored):
+        raw.outcome, raw.reason = WebhookOutcome.IGNORED, error.reason
+    elif isinstance(error, IntegrityError) and Message.objects.filter(provider_sid=raw.provider_sid).exists():
         raw.outcome = WebhookOutcome.DUPLICATE
-    except Ignored as ignored:
-        raw.outcome, raw.reason = WebhookOutcome.IGNORED, ignored.reason
-    except Exception as error:  # the raw form must stay, whatever went wrong with it
-        if isinstance(error, OperationalError) and passing(error):
-            raise  # the whole transaction is lost: `atomically` begins it again
+    else:
         logger.error("webhook could not be applied: %s", type(error).__name__)
         raw.outcome, raw.reason = WebhookOutcome.FAILED, type(error).__name__[:60]
         raw.due_at = now + TRY_AGAIN
@@ -123,7 +149,7 @@ def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetim
     _acceptable(inbound, sender)
     conversation = contacts.resolve(inbound, sender=sender)
     late = now - at > LATE
-    taken = _take(conversation, inbound, at, late=late)
+    taken = _take(conversation, sender, inbound, at, late=late)
     failpoints.reached("intake.locked")
     message = _append(taken, inbound, at, late=late)
     failpoints.reached("intake.appended")
@@ -144,12 +170,14 @@ def _acceptable(inbound: InboundMessage, sender: Sender) -> None:
         raise Ignored("sandbox_join")
 
 
-def _take(conversation: Conversation, inbound: InboundMessage, at: datetime, *, late: bool) -> Conversation:
+def _take(
+    conversation: Conversation, sender: Sender, inbound: InboundMessage, at: datetime, *, late: bool
+) -> Conversation:
     """The row, held, with everything this message changes. ``bot_session`` is derived from the time that the
     same UPDATE replaces, so it stands before it (see ``Conversation.objects.take``)."""
     fresh = Q(last_inbound_at=None) | Q(last_inbound_at__lt=at - SESSION, mode=Mode.BOT)
     changes = {} if late else _as_newest(inbound, at)
-    taken = Conversation.objects.all().take(
+    held = Conversation.objects.all().hold(
         conversation.pk,
         messages.NUMBERS,
         bot_session=_if(fresh, F("bot_session") + 1, "bot_session"),
@@ -158,12 +186,16 @@ def _take(conversation: Conversation, inbound: InboundMessage, at: datetime, *, 
         last_inbound_seq=F("seq") + 1,
         **changes,
     )
-    if taken is None:
+    if not held:
         raise Conversation.DoesNotExist
     if late:
-        older = Conversation.objects.filter(Q(last_inbound_at=None) | Q(last_inbound_at__lt=at), pk=taken.pk)
-        if older.update(**_as_newest(inbound, at)):
-            return Conversation.objects.with_parties().get(pk=taken.pk)
+        older = Conversation.objects.filter(
+            Q(last_inbound_at=None) | Q(last_inbound_at__lt=at), pk=conversation.pk
+        )
+        older.update(**_as_newest(inbound, at))
+    # Most messages need no more of the parties than these two.
+    taken = Conversation.objects.select_related("contact").get(pk=conversation.pk)
+    taken.sender = sender
     return taken
 
 
@@ -181,25 +213,19 @@ def _as_newest(inbound: InboundMessage, at: datetime) -> dict[str, Any]:
 
 
 def _append(taken: Conversation, inbound: InboundMessage, at: datetime, *, late: bool) -> Message:
-    try:
-        with transaction.atomic():
-            message = messages.receive(
-                taken,
-                seq=taken.last_inbound_seq,
-                cause=Cause(kind="customer", door="webhook"),
-                now=at,
-                kind=inbound.kind,
-                body=inbound.body,
-                extras=inbound.extras,
-                provider_sid=inbound.sid,
-                occurred_at=at,
-                late=late,
-                reply_to=_replied(taken, inbound.replied_sid),
-            )
-    except IntegrityError:
-        if Message.objects.filter(provider_sid=inbound.sid).exists():
-            raise Duplicate from None
-        raise
+    message = messages.receive(
+        taken,
+        seq=taken.last_inbound_seq,
+        cause=Cause(kind="customer", door="webhook"),
+        now=at,
+        kind=inbound.kind,
+        body=inbound.body,
+        extras=inbound.extras,
+        provider_sid=inbound.sid,
+        occurred_at=at,
+        late=late,
+        reply_to=_replied(taken, inbound.replied_sid),
+    )
     if inbound.media:
         Attachment.objects.bulk_create(
             Attachment(

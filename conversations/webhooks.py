@@ -81,9 +81,7 @@ def status(request: HttpRequest, form: Form) -> HttpResponse:
 def _sender(account_sid: str, address: str) -> Sender | None:
     if not (account_sid and address) or "\x00" in account_sid + address:
         return None
-    known = (
-        Sender.objects.select_related("organization").filter(account_sid=account_sid, address=address).first()
-    )
+    known = Sender.objects.filter(account_sid=account_sid, address=address).first()
     if known is None and (account_sid, address) == (settings.TWILIO_SID, settings.TWILIO_WHATSAPP_NUMBER):
         return Sender(account_sid=account_sid, address=address)
     return known

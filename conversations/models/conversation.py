@@ -61,14 +61,17 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.order_by("-priority", "waiting_since", "pk")
 
     def take(self, pk: int, numbers: int, **changes: Any) -> Conversation | None:
-        """Take ``numbers`` seqs of one conversation, if it still is as this queryset says; the fresh row or None.
+        """As ``hold``; the fresh row, or None."""
+        held = self.hold(pk, numbers, **changes)
+        return self.model.objects.with_parties().get(pk=pk) if held else None
+
+    def hold(self, pk: int, numbers: int, **changes: Any) -> bool:
+        """Take ``numbers`` seqs of one conversation, if it still is as this queryset says.
 
         This UPDATE is the fence and the row lock of every write to a conversation. ``changes`` go before
         ``seq`` in the SET list: MariaDB assigns from left to right, so what derives from seq must come first.
         """
-        if self.filter(pk=pk).update(**changes, seq=F("seq") + numbers) != 1:
-            return None
-        return self.model.objects.with_parties().get(pk=pk)
+        return self.filter(pk=pk).update(**changes, seq=F("seq") + numbers) == 1
 
     def with_parties(self) -> Self:
         return self.select_related("sender", "sender__organization", "contact", "queue", "operator")
