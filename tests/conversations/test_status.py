@@ -143,7 +143,7 @@ class TestAReport:
         early = report(row, "delivered", sid="SM77", with_mid=False)
         parked, blind = statuses.apply_parked, iter([True])
         monkeypatch.setattr(
-            statuses, "apply_parked", lambda sid, now: None if next(blind, False) else parked(sid, now)
+            statuses, "apply_parked", lambda now, sid: None if next(blind, False) else parked(now, sid)
         )
 
         report(row, "sent", sid="SM77")
