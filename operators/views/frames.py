@@ -45,8 +45,10 @@ def draw(wanted: Mapping[Event, Iterable[Audience]], now: datetime) -> dict[tupl
     for audience, events in _by_audience(shown).items():
         with http.speaking(audience.language, audience.zone):
             for event in events:
-                row = listed.get(event.conversation_id) if last[event.conversation_id] == event.pk else None
-                frames[event.pk, audience] = _frame(event, scenes.get(event.pk), row, audience, now)
+                data = _bubble(event, listed[event.conversation_id], scenes.get(event.pk), audience, now)
+                if last[event.conversation_id] == event.pk:
+                    data["row"] = _row(listed[event.conversation_id], audience, now)
+                frames[event.pk, audience] = json.dumps(told(event) | data)
     return frames
 
 
@@ -76,19 +78,6 @@ def _scene(message: Message) -> _Scene:
     return _Scene(message, before, [Line("event", "", seq=event.seq) for event in between])
 
 
-def _frame(
-    event: Event, scene: _Scene | None, row: Conversation | None, audience: Audience, now: datetime
-) -> str:
-    data: dict[str, Any] = told(event)
-    if scene:
-        data |= {"message": str(scene.message.public_id), "bubble": _bubble(event, scene, audience, now)}
-    if event.kind == "message.received" and event.conversation.window_expires_at:
-        data["until"] = event.conversation.window_expires_at.isoformat()
-    if row:
-        data["row"] = _row(row, audience, now)
-    return json.dumps(data)
-
-
 def told(event: Event) -> dict[str, Any]:
     """The fact alone: which conversation, and which of its numbers this event and its message took."""
     first = event.data.get("message_seq") if event.kind in NEW else None
@@ -105,8 +94,11 @@ def moves(event: Event) -> bool:
     return event.kind.startswith("handoff.")
 
 
-def _bubble(event: Event, scene: _Scene, audience: Audience, now: datetime) -> str:
-    conversation = event.conversation
+def _bubble(
+    event: Event, conversation: Conversation, scene: _Scene | None, audience: Audience, now: datetime
+) -> dict[str, Any]:
+    if scene is None:
+        return {}
     around = [scene.before, scene.message] if scene.before else [scene.message]
     name = wording.contact_name(conversation)
     items = bubbles.thread(around, scene.lines, contact=name, now=now, new_after=None)
@@ -117,7 +109,13 @@ def _bubble(event: Event, scene: _Scene, audience: Audience, now: datetime) -> s
         "can_act": audience.mine,
         "dock": panes.dock_of(conversation, holder, now) if audience.mine and holder else "",
     }
-    return render_to_string("operator/_items.html", context)
+    drawn = {
+        "message": str(scene.message.public_id),
+        "bubble": render_to_string("operator/_items.html", context),
+    }
+    if event.kind == "message.received" and conversation.window_expires_at:
+        drawn["until"] = conversation.window_expires_at.isoformat()
+    return drawn
 
 
 def _last(items: list[Item]) -> list[Item]:

@@ -228,9 +228,12 @@ def _context(
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (name.replace("_", " ").capitalize(), str(value)) for name, value in values.items() if value != ""
-    ]
+    return [(_titled(name.replace("_", " ")), str(value)) for name, value in values.items() if value != ""]
+
+
+def _titled(name: str) -> str:
+    """With a capital, and the others as they were: CEP stays CEP."""
+    return name[:1].upper() + name[1:]
 
 
 def _holder(conversation: Conversation, handoffs: list[Handoff], now: datetime) -> dict[str, str] | None:

@@ -204,6 +204,12 @@ const down = () => { if (open) pass({ event: "down" }); };
 const connection = () => wire._htmx?.sse;
 const reconnect = () => connection()?.delayCanceller?.();
 
+/** A tab that has just come asks whether somebody leads already. */
+function greet({ event }) {
+  if (event === "hello" && leads && open) bus.postMessage({ event: "ping" });
+  return event === "hello";
+}
+
 function connect() {
   if (!expired && !connection()) htmx.process(wire);
 }
@@ -231,7 +237,7 @@ function lead() {
 }
 
 export function start() {
-  bus.onmessage = ({ data }) => take(data);
+  bus.onmessage = ({ data }) => greet(data) || take(data);
   addEventListener("online", () => { reconnect(); askAll(); });
   addEventListener("offline", () => { down(); unreached(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) askAll(); });
@@ -239,5 +245,7 @@ export function start() {
   // Held until this tab closes; without locks (plain http from another machine) every tab is its own leader.
   if (navigator.locks) navigator.locks.request(`console-${user}`, () => new Promise(lead));
   else lead();
-  askAll();
+  bus.postMessage({ event: "hello" });
+  // The page is fresh: it asks as soon as the stream is open, and only if that takes long by itself.
+  setTimeout(() => { if (!open) askAll(); }, LIST);
 }

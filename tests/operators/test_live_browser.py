@@ -54,13 +54,13 @@ def bubbles(page: Page) -> list[str]:
 
 ASKED = """() => {
   const done = performance.getEntriesByType("resource").map(({ name }) => name);
-  const twice = (part) => done.filter((name) => name.includes(part)).length > 1;
-  return twice("/list?") && (!document.querySelector("#bubbles") || twice("/thread?"));
+  const answered = (part) => done.some((name) => name.includes(part));
+  return answered("/list?") && (!document.querySelector("#bubbles") || answered("/thread?"));
 }"""
 
 
 def streaming(page: Page, live_desk: Desk, count: int = 1) -> None:
-    """Wait until so many streams are open, and what the page asks for at first, and then again, was answered."""
+    """Wait until so many streams are open, and what the page asked for then has been answered."""
     wait_for(lambda: live_desk.streams == count, page)
     page.wait_for_function(ASKED)
 
