@@ -7,6 +7,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import F
 
 from conversations import clock, contacts, context, errors, failpoints, handoffs, replies, work
@@ -43,6 +44,8 @@ def run(turn: BotTurn, now: datetime) -> None:
     failpoints.reached("bot.asking")
     try:
         reply = _sound(_ask(turn, conversation, handoff))
+    except (OperationalError, InterfaceError):
+        raise  # the database is away, which is no failing of the bot's: the turn comes back
     except Exception as error:  # noqa: BLE001 - a bot may fail in any way; a person then looks at it
         logger.error("bot engine failed: %s", type(error).__name__)
         reply = Reply(handoff=HandoffRequest(reason=Reasons.BOT_FAILURE))

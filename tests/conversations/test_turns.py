@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from conversations import clock, handoffs, leases, turns
 from conversations.bots import base
@@ -435,6 +436,20 @@ class TestFailure:
         assert (thread().mode, Handoff.objects.get().reason) == (Mode.QUEUED, "bot_failure")
         assert lines() == []
         assert not BotTurn.objects.exclude(open_for=None).exists()
+
+    def test_of_the_database_calls_nobody(self, engine: Install) -> None:
+        def away(_turn: Turn) -> Reply:
+            raise OperationalError
+
+        engine(away)
+        says("oi")
+        turn = claimed()
+
+        with pytest.raises(OperationalError):
+            turns.run(turn, clock.now())
+
+        assert thread().mode == Mode.BOT
+        assert open_turn().pk == turn.pk
 
     def test_of_an_engine_that_does_not_exist_calls_a_person(self) -> None:
         says("oi")
