@@ -15,7 +15,17 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from conversations import errors, failpoints, leases, outcomes, settling, statuses, together, wakeup, work
+from conversations import (
+    errors,
+    failpoints,
+    leases,
+    outcomes,
+    settling,
+    statuses,
+    together,
+    wakeup,
+    work,
+)
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import (
@@ -42,7 +52,6 @@ DOUBT = timedelta(seconds=60)
 """A callback or Twilio's list usually settles an unknown delivery sooner; from here on a person may decide."""
 CAUSE = settling.CAUSE
 
-Start = tuple[Delivery, datetime]
 End = tuple[Delivery, client.Outcome, datetime]
 
 
@@ -63,16 +72,34 @@ def waiting(now: datetime) -> QuerySet[Delivery]:
     return Delivery.objects.filter(first | unsure).select_related("message", "conversation", "sender")
 
 
-@work.handles(Delivery, name="delivery", candidates=waiting, at_once=AT_ONCE, lease=LEASE)
+def claim(rows: list[Delivery], lease: timedelta, now: datetime) -> list[Delivery]:
+    """Claim them. Those that nothing speaks against and no fence holds are begun in the same commit."""
+    plain = [row for row in rows if _is_plain(row, now)]
+    if plain and _begin_all(plain, lease, now):
+        for row in plain:
+            row.message.status, row.state = Status.SENDING, DeliveryState.SENDING
+            row.started_at, row.begun = now, True
+        failpoints.reached("delivery.sending")
+    rest = [row for row in rows if not row.begun]
+    return [row for row in rows if row.begun] + leases.claim_some(rest, lease, now)
+
+
+@work.handles(Delivery, name="delivery", candidates=waiting, at_once=AT_ONCE, lease=LEASE, claim=claim)
 async def run(row: Delivery, now: datetime) -> None:
-    if row.state == DeliveryState.UNKNOWN:
+    if row.begun:
+        await _send(row, now)
+    elif row.state == DeliveryState.UNKNOWN:
         await settling.settle(row, now)
     elif row.state == DeliveryState.SENDING:
         await work.in_thread(outcomes.unknown, row, now, "interrupted")
-    elif await starting.do((row, now)):
-        began = time.monotonic()
-        outcome = await _call(row)
-        await ending.do((row, outcome, now + timedelta(seconds=time.monotonic() - began)))
+    elif await work.in_thread(_start, row, now):
+        await _send(row, now)
+
+
+async def _send(row: Delivery, now: datetime) -> None:
+    began = time.monotonic()
+    outcome = await _call(row)
+    await ending.do((row, outcome, now + timedelta(seconds=time.monotonic() - began)))
 
 
 async def _call(row: Delivery) -> client.Outcome:
@@ -108,28 +135,24 @@ def _start(row: Delivery, now: datetime) -> bool:
     return True
 
 
-def _start_all(items: Sequence[Start]) -> dict[int, bool]:
-    """Together go those that nothing speaks against and no fence holds."""
-    plain = {number: row for number, (row, now) in enumerate(items) if _is_plain(row, now)}
-    failpoints.reached("delivery.leased")
-    if not plain or not _begin_all(list(plain.values()), max(now for _row, now in items)):
-        return {}
-    failpoints.reached("delivery.sending")
-    return dict.fromkeys(plain, True)
-
-
 def _is_plain(row: Delivery, now: datetime) -> bool:
     apart = row.fenced or row.sender.paused or row.sender.demo
-    return not apart and row.conversation.window_open(now)
+    return row.state == DeliveryState.QUEUED and not apart and row.conversation.window_open(now)
+
+
+def _begin_all(rows: list[Delivery], lease: timedelta, now: datetime) -> bool:
+    """All of them, or none: then each is claimed and begun by itself."""
+    # Read, and not yet taken: between being leased and being begun there is nothing here.
+    failpoints.reached("delivery.leased")
+    return _begin_in_one(rows, lease, now)
 
 
 @atomically
-def _begin_all(rows: Sequence[Delivery], now: datetime) -> bool:
+def _begin_in_one(rows: list[Delivery], lease: timedelta, now: datetime) -> bool:
     messages = Message.objects.filter(pk__in=[row.message_id for row in rows], status=Status.QUEUED)
-    begun = messages.update(status=Status.SENDING)
-    if begun == len(rows) and leases.keep_all(rows, state=DeliveryState.SENDING, started_at=now):
-        for row in rows:
-            row.message.status, row.started_at = Status.SENDING, now
+    if messages.update(status=Status.SENDING) == len(rows) and leases.claim_all(
+        rows, lease, state=DeliveryState.SENDING, started_at=now
+    ):
         return True
     transaction.set_rollback(True)
     return False
@@ -165,9 +188,6 @@ def _deliver_here(row: Delivery, now: datetime) -> None:
     """A demo customer has no phone: the message is delivered without leaving the process."""
     statuses.observe(row.message, status="delivered", code=None, cause=CAUSE, now=now)
     leases.finish(row, state=DeliveryState.ACCEPTED)
-
-
-starting = together.Together(_start_all, lambda item: _start(*item))
 
 
 # After the call -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -17,6 +17,8 @@ from django.db.models.functions import Now
 
 from conversations.atomically import atomically
 from conversations.models import Due
+
+Row = TypeVar("Row", bound=Due)
 
 LEASE = timedelta(seconds=30)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
@@ -39,11 +41,22 @@ def claim(row: Due, lease: timedelta = LEASE) -> bool:
     return bool(taken)
 
 
+def claim_some(rows: Sequence[Row], lease: timedelta, _now: datetime) -> list[Row]:
+    """Those of these rows of one kind that are as they were read; all at once where all are."""
+    if len(rows) > 1 and claim_all(rows, lease):
+        return list(rows)
+    return [row for row in rows if claim(row, lease)]
+
+
 @atomically
-def claim_all(rows: Sequence[Due], lease: timedelta = LEASE) -> bool:
+def claim_all(rows: Sequence[Due], lease: timedelta = LEASE, **changes: Any) -> bool:
     """Take all these rows of one kind as they were read, or none."""
     taken = keep_all(
-        rows, leased_until=Now() + lease, lease_number=F("lease_number") + 1, attempts=F("attempts") + 1
+        rows,
+        leased_until=Now() + lease,
+        lease_number=F("lease_number") + 1,
+        attempts=F("attempts") + 1,
+        **changes,
     )
     if not taken:
         transaction.set_rollback(True)

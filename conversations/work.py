@@ -41,8 +41,7 @@ MODULES = ("conversations.delivery", "conversations.turns", "conversations.retry
 IDLE = timedelta(milliseconds=250)
 """Other processes cannot ring: this is how late their rows are noticed."""
 GATHER_SECONDS, FEW = 0.01, 8
-BEAT_SECONDS = 5.0
-DRAIN_SECONDS, TROUBLE_SECONDS = 1.5, 1.0
+BEAT_SECONDS, DRAIN_SECONDS, TROUBLE_SECONDS = 5.0, 1.5, 1.0
 MOST_ROUNDS = 1000
 
 in_thread = threads.run
@@ -56,6 +55,7 @@ class Handler:
     run: Callable[[Any, datetime], Awaitable[None]]
     at_once: int
     lease: timedelta
+    claim: Callable[[list[Any], timedelta, datetime], list[Any]]
 
 
 handlers: dict[str, Handler] = {}
@@ -68,6 +68,7 @@ def handles(
     candidates: Callable[[datetime], models.QuerySet[Row]] | None = None,
     at_once: int = 4,
     lease: timedelta = leases.LEASE,
+    claim: Callable[[list[Row], timedelta, datetime], list[Row]] = leases.claim_some,
 ) -> Callable[[Callable[[Row, datetime], Awaitable[None] | None]], Callable[[Row, datetime], Any]]:
     """Let a function handle the due rows of ``model``, or those among ``candidates(now)``.
 
@@ -83,6 +84,7 @@ def handles(
             run=function if asynchronous else _threaded(function),
             at_once=at_once,
             lease=lease,
+            claim=claim,
         )
         return function
 
@@ -108,9 +110,7 @@ def claim_due(
     found = list(leases.due(handler.candidates(now), now + ahead)[:limit])
     due = [row for row in found if row.due_at <= now]
     soonest = found[len(due)].due_at if len(due) < len(found) else None
-    if len(due) > 1 and leases.claim_all(due, handler.lease):
-        return due, soonest
-    return [row for row in due if leases.claim(row, handler.lease)], soonest
+    return handler.claim(due, handler.lease, now), soonest
 
 
 async def handle(handler: Handler, row: Due, now: datetime) -> None:

@@ -53,6 +53,9 @@ class Delivery(Due):
     error_code = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    begun = False
+    """In memory only: this process has just claimed it and committed it as sending."""
+
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:

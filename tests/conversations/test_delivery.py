@@ -635,7 +635,7 @@ class TestASecondTry:
     def test_cannot_be_given_up_while_it_is_on_its_way(self, held: Conversation, ana: Operator) -> None:
         row = operator_says(held, ana)
         (claimed,), _next = work.claim_due(work.handlers["delivery"], clock.now(), limit=1)
-        assert delivery._start(claimed, clock.now())
+        assert claimed.begun
 
         with pytest.raises(delivery.NotRetryable):
             delivery.discard(row.message, cause=OPERATOR, now=clock.now())

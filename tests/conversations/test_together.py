@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -145,14 +145,12 @@ def rows(ana: Operator, monkeypatch: pytest.MonkeyPatch) -> list[Delivery]:
     only_deliveries(monkeypatch)
     talks = [make_held(ana, address=address) for address in PEOPLE[:2]]
     Delivery.objects.all().delete()
-    found = [reload(operator_says(talk, ana, f"Olá, {number}")) for number, talk in enumerate(talks)]
-    assert leases.claim_all(found)
-    return found
+    return [reload(operator_says(talk, ana, f"Olá, {number}")) for number, talk in enumerate(talks)]
 
 
-def begun(rows: list[Delivery]) -> dict[int, bool]:
-    now = clock.now()
-    return delivery._start_all([(row, now) for row in rows])
+def begun(rows: list[Delivery]) -> list[str]:
+    """Claim them as the worker does; the texts of those that are on their way then."""
+    return [row.body for row in delivery.claim(rows, delivery.LEASE, clock.now()) if row.begun]
 
 
 def ended(rows: list[Delivery], *answers: client.Outcome) -> dict[int, None]:
@@ -172,6 +170,8 @@ def stolen(row: Delivery) -> None:
 @pytest.mark.django_db
 class TestClaimingTogether:
     def test_takes_all_as_one_by_one_would(self, rows: list[Delivery]) -> None:
+        assert leases.claim_all(rows)
+
         for row in rows:
             stored = Delivery.objects.get(pk=row.pk)
             assert (stored.lease_number, stored.attempts) == (row.lease_number, row.attempts) == (1, 1)
@@ -185,58 +185,72 @@ class TestClaimingTogether:
         assert not leases.claim_all([first, second])
 
         assert list(Delivery.objects.order_by("pk").values()) == before
-        assert first.lease_number == 1
+        assert first.lease_number == 0
+
+    def test_takes_the_others_when_one_is_gone(self, rows: list[Delivery]) -> None:
+        stolen(rows[0])
+
+        assert leases.claim_some(rows, delivery.LEASE, clock.now()) == [rows[1]]
 
 
 @pytest.mark.django_db
 class TestStartingTogether:
     def test_is_one_commit_of_two_statements(self, rows: list[Delivery]) -> None:
         with CaptureQueriesContext(connection) as queries:
-            assert begun(rows) == {0: True, 1: True}
+            assert begun(rows) == ["Olá, 0", "Olá, 1"]
 
         assert len([query for query in queries if query["sql"].startswith("UPDATE")]) == 2
-        assert {shown(row) for row in rows} == {("sending", "sending")}
-        assert all(reload(row).started_at for row in rows)
+        for row in rows:
+            stored = reload(row)
+            assert shown(row) == ("sending", "sending")
+            assert (stored.lease_number, stored.attempts, stored.started_at) == (1, 1, row.started_at)
 
-    def test_changes_nothing_when_one_is_no_longer_ours(self, rows: list[Delivery]) -> None:
+    def test_claims_only_the_others_when_one_is_gone(self, rows: list[Delivery]) -> None:
         stolen(rows[1])
 
-        assert begun(rows) == {}
+        claimed = delivery.claim(rows, delivery.LEASE, clock.now())
 
+        assert [(row.body, row.begun) for row in claimed] == [("Olá, 0", False)]
         assert {shown(row) for row in rows} == {("queued", "queued")}
 
-    def test_changes_nothing_when_one_was_given_up(self, rows: list[Delivery]) -> None:
+    def test_begins_none_when_one_was_given_up(self, rows: list[Delivery]) -> None:
         Message.objects.filter(pk=rows[0].message_id).update(status=Status.CANCELLED)
 
-        assert begun(rows) == {}
+        assert begun(rows) == []
 
         assert [shown(row) for row in rows] == [("queued", "cancelled"), ("queued", "queued")]
 
-    def test_leaves_out_a_line_of_the_bot(self, rows: list[Delivery]) -> None:
+    def test_only_claims_a_line_of_the_bot(self, rows: list[Delivery]) -> None:
         """The fence is looked at row by row, with the conversation's row held."""
-        fenced = bot_says(make_with_bot(address=PEOPLE[2]))
-        assert leases.claim(fenced)
+        fenced = reload(bot_says(make_with_bot(address=PEOPLE[2])))
 
-        assert begun([reload(fenced), *rows]) == {1: True, 2: True}
+        assert begun([fenced, *rows]) == ["Olá, 0", "Olá, 1"]
 
         assert shown(fenced) == ("queued", "queued")
+        assert reload(fenced).lease_number == 1
 
-    def test_leaves_out_a_closed_window_and_a_paused_sender(self, rows: list[Delivery]) -> None:
+    def test_only_claims_what_may_not_be_sent(self, rows: list[Delivery]) -> None:
         closed, paused = rows
         Conversation.objects.filter(pk=closed.conversation_id).update(window_expires_at=clock.now())
+        assert begun([reload(closed)]) == []
         Sender.objects.update(paused="credentials_refused")
-        third = reload(paused)
-
-        assert begun([reload(closed), third]) == {}
+        assert begun([reload(paused)]) == []
 
         assert {shown(row) for row in rows} == {("queued", "queued")}
+
+    def test_leaves_what_another_process_began_to_be_found_out(self, rows: list[Delivery]) -> None:
+        begun(rows)
+        Delivery.objects.update(leased_until=clock.now())
+
+        assert begun([reload(row) for row in rows]) == []
+        assert [reload(row).lease_number for row in rows] == [2, 2]
 
 
 @pytest.mark.django_db
 class TestEndingTogether:
     @pytest.fixture(autouse=True)
     def _sending(self, rows: list[Delivery]) -> None:
-        assert begun(rows) == {0: True, 1: True}
+        assert len(begun(rows)) == 2
 
     def test_gives_each_its_own_sid(self, rows: list[Delivery]) -> None:
         assert ended(rows, taken("SM1"), taken("SM2")) == {0: None, 1: None}
@@ -314,9 +328,9 @@ def test_a_worker_sends_many_conversations_at_once(
     together: list[int] = []
     begin_all = delivery._begin_all
 
-    def watched(rows: Sequence[Delivery], now: datetime) -> bool:
+    def watched(rows: list[Delivery], lease: timedelta, now: datetime) -> bool:
         together.append(len(rows))
-        return begin_all(rows, now)
+        return begin_all(rows, lease, now)
 
     monkeypatch.setattr(delivery, "_begin_all", watched)
     worker = work.Worker("one")
