@@ -183,6 +183,42 @@ class TestAMessage:
         assert sorted(said) == sorted(["um", "dois", "três", "obrigado"])
         assert bubbles(page)[-4:] == said
 
+    def test_of_mine_is_never_seen_twice(
+        self, ana: Operator, live_desk: Desk, console: Console, context: BrowserContext
+    ) -> None:
+        def slow(route: Route) -> None:
+            answer = route.fetch()
+            time.sleep(1.5)
+            route.fulfill(response=answer)
+
+        context.route("**/send", slow)
+        held = builders.make_held(ana)
+        page = console(ana, chat(held))
+        streaming(page, live_desk)
+
+        box(page).fill("um momento")
+        page.keyboard.press("Enter")
+        wait_for(lambda: Message.objects.filter(body="um momento").exists(), page)
+        page.wait_for_timeout(500)
+
+        expect(page.locator("#tail .tx", has_text="um momento")).to_have_count(1)
+
+    def test_brings_what_was_missed_before_it(self, ana: Operator, live_desk: Desk, console: Console) -> None:
+        held = builders.make_held(ana)
+        builders.says("isto se perde")
+        page = console(ana, chat(held))
+        streaming(page, live_desk)
+        page.evaluate("""() => {
+          const box = document.querySelector("#bubbles");
+          box.querySelector(".m:last-of-type").remove();
+          box.dataset.seq -= 2;
+        }""")
+
+        builders.says("e isto chega")
+
+        expect(page.locator("#bubbles")).to_contain_text("e isto chega")
+        assert bubbles(page)[-2:] == ["isto se perde", "e isto chega"]
+
 
 class TestAConversation:
     def test_joins_the_queue_and_leaves_it(
@@ -374,7 +410,7 @@ class TestACut:
 
         expect(page.locator("#netbar")).to_contain_text("Sua sessão expirou")
         expect(box(page)).to_have_value("um rascunho")
-        page.wait_for_timeout(3_000)
+        page.wait_for_timeout(8_000)
         assert len(tries) <= 2
 
     def test_of_the_stream_alone_leaves_a_page_that_asks(
@@ -384,9 +420,10 @@ class TestACut:
         context.route("**/operator/stream", lambda route: route.abort())
         held = builders.make_held(ana)
         page = console(ana, chat(held))
-        builders.says("oi?")
 
-        expect(page.locator("#bubbles")).to_contain_text("oi?")
+        for text in ("oi?", "alguém aí?", "e agora?"):
+            builders.says(text)
+            expect(page.locator("#bubbles")).to_contain_text(text, timeout=8_000)
         expect(page.locator("#netbar")).to_be_empty()
         assert live_desk.streams == 0
 

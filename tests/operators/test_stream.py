@@ -78,6 +78,9 @@ class Stream:
         """The same without what is drawn."""
         return [{name: data[name] for name in FACTS if name in data} for data in await self.shown(count)]
 
+    async def close(self) -> None:
+        await self._content.aclose()  # type: ignore[attr-defined]  # it is a generator
+
     async def over(self) -> bool:
         try:
             await anext(self._content)
@@ -174,21 +177,25 @@ class TestAStream:
         live(story)
 
     def test_tells_everything_once_across_a_cut(self, ana: Operator) -> None:
-        client = browser(ana)
+        client, other = browser(ana), browser(builders.make_operator("bia"))
         seen: list[dict[str, Any]] = []
 
         async def story() -> None:
-            async with listening(client) as stream:
+            async with listening(other) as witness, listening(client) as stream:
                 await says("um")
                 seen.extend(await stream.changed(await Event.objects.acount()))
-            await says("dois")
-            away = await Event.objects.acount() - len(seen)
-            # The address still has the cursor of the page; the header knows better.
-            old = await sync_to_async(events.since)(None, organization=None)
-            async with listening(client, f"{URL}?since={old.cursor}", stream.cursor) as again:
-                seen.extend(await again.changed(away))
-                await says("três")
-                seen.extend(await again.changed(await Event.objects.acount() - len(seen)))
+                await stream.close()
+                await says("dois")
+                away = await Event.objects.acount() - len(seen)
+                await witness.changed(
+                    await Event.objects.acount()
+                )  # the hub has told it, and is done with it
+                # The address still has the cursor of the page; the header knows better.
+                old = await sync_to_async(events.since)(None, organization=None)
+                async with listening(client, f"{URL}?since={old.cursor}", stream.cursor) as again:
+                    seen.extend(await again.changed(away))
+                    await says("três")
+                    seen.extend(await again.changed(await Event.objects.acount() - len(seen)))
 
         live(story)
 
