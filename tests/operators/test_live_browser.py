@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, Route, expect
 
 from conversations import clock, statuses
 from conversations.contract import Release
@@ -186,21 +186,21 @@ class TestAMessage:
     def test_of_mine_is_never_seen_twice(
         self, ana: Operator, live_desk: Desk, console: Console, context: BrowserContext
     ) -> None:
-        def slow(route: Route) -> None:
-            answer = route.fetch()
-            time.sleep(1.5)
-            route.fulfill(response=answer)
-
-        context.route("**/send", slow)
+        answers: list[tuple[Route, APIResponse]] = []
+        context.route("**/send", lambda route: answers.append((route, route.fetch())))
         held = builders.make_held(ana)
         page = console(ana, chat(held))
         streaming(page, live_desk)
 
         box(page).fill("um momento")
         page.keyboard.press("Enter")
-        wait_for(lambda: Message.objects.filter(body="um momento").exists(), page)
+        wait_for(lambda: answers, page)
         page.wait_for_timeout(500)
+        expect(page.locator("#tail .tx", has_text="um momento")).to_have_count(1)
+        for route, answer in answers:
+            route.fulfill(response=answer)
 
+        expect(page.locator("#pending .m")).to_have_count(0)
         expect(page.locator("#tail .tx", has_text="um momento")).to_have_count(1)
 
     def test_brings_what_was_missed_before_it(self, ana: Operator, live_desk: Desk, console: Console) -> None:
