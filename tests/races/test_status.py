@@ -61,6 +61,27 @@ def test_reports_in_any_order_end_the_same(end: Status, race: Race) -> None:
             race.saw(reports=THREADS * len(reported), **{f"ended_as_{end.value}": 1})
 
 
+def test_of_two_sids_for_one_send_the_first_stays(race: Race) -> None:
+    """Twilio gives each message one; a report that names another is not about this one."""
+    ana = make_operator("ana", capacity=ROUNDS)
+    with together(2, race) as at_once:
+        for number in range(ROUNDS):
+            conversation = make_held(ana, address=f"whatsapp:+55122{number:08d}")
+            row = _under_way(operator_says(conversation, ana))
+            rows = [reload(row), reload(row)]
+            sids = [f"SM{letter}{number:031x}" for letter in "de"]
+
+            results = at_once.run(
+                [partial(_report, one, sid, [("sent", None)]) for one, sid in zip(rows, sids, strict=True)]
+            )
+
+            assert results == [None, None]
+            applied = StatusReport.objects.filter(provider_sid__in=sids).exclude(applied_at=None)
+            assert list(applied.values_list("provider_sid", flat=True)) == [reload(row).message.provider_sid]
+            sound(conversation)
+            race.saw(kept=1, left_in_the_books=1)
+
+
 def _under_way(row: Delivery) -> Delivery:
     """Committed as being sent: its call is made, and not answered yet."""
     Delivery.objects.filter(conversation=row.conversation, seq__lt=row.seq).delete()
