@@ -245,13 +245,12 @@ def _take_for(
     operator: Operator, conversation: Conversation, numbers: int, *, epoch: int | None, **changes: Any
 ) -> Conversation | None:
     """The conditional updates of a claim: waiting for anybody or for this operator, else still with the bot."""
-    theirs = {
+    theirs = changes | {
         "mode": Mode.HUMAN,
         "epoch": F("epoch") + 1,
         "operator": operator,
         "offered_to": None,
         "waiting_since": None,
-        **changes,
     }
     waiting = Conversation.objects.queued().filter(Q(offered_to=None) | Q(offered_to=operator))
     with_bot = Conversation.objects.filter(mode=Mode.BOT)
