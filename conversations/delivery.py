@@ -79,7 +79,7 @@ def claim(rows: list[Delivery], lease: timedelta, now: datetime) -> list[Deliver
         for row in plain:
             row.message.status, row.state = Status.SENDING, DeliveryState.SENDING
             row.started_at, row.begun = now, True
-        failpoints.reached("delivery.sending")
+        failpoints.reached("batch.sending")
     rest = [row for row in rows if not row.begun]
     return [row for row in rows if row.begun] + leases.claim_some(rest, lease, now)
 
@@ -143,7 +143,7 @@ def _is_plain(row: Delivery, now: datetime) -> bool:
 def _begin_all(rows: list[Delivery], lease: timedelta, now: datetime) -> bool:
     """All of them, or none: then each is claimed and begun by itself."""
     # Read, and not yet taken: between being leased and being begun there is nothing here.
-    failpoints.reached("delivery.leased")
+    failpoints.reached("batch.leased")
     return _begin_in_one(rows, lease, now)
 
 
@@ -153,6 +153,7 @@ def _begin_in_one(rows: list[Delivery], lease: timedelta, now: datetime) -> bool
     if messages.update(status=Status.SENDING) == len(rows) and leases.claim_all(
         rows, lease, state=DeliveryState.SENDING, started_at=now
     ):
+        failpoints.reached("batch.beginning")
         return True
     transaction.set_rollback(True)
     return False
@@ -197,12 +198,11 @@ def _end_all(items: Sequence[End]) -> dict[int, None]:
     """Together go those that Twilio has taken with the same status, one that changes nothing on the screen."""
     usual = next((outcome.status for _row, outcome, _now in items if outcomes.is_plain(outcome)), "")
     plain = {number: item for number, item in enumerate(items) if outcomes.is_plain(item[1], usual)}
-    failpoints.reached("delivery.answered")
+    failpoints.reached("batch.answered")
     rows, answers = [row for row, _, _ in plain.values()], [outcome for _, outcome, _ in plain.values()]
     now = max(now for _row, _outcome, now in items)
     if not plain or not outcomes.accept_all(rows, answers, now):
         return {}
-    failpoints.reached("delivery.settled")
     return dict.fromkeys(plain)
 
 

@@ -28,6 +28,8 @@ class Case:
     unanswered: list[Call] = field(default_factory=list)
     went: int = 0
     took: int = 0
+    company: list[Case] = field(default_factory=list)
+    """Customers of whom the same is true, and has to be afterwards."""
     may_fail: int = 0
     """How many messages may end as surely not sent: they stay in the thread, to be sent again by a person."""
 
@@ -78,7 +80,10 @@ class Case:
             assert self.world.insist(path, body, key=key) in ANSWERED
 
     def check(self) -> dict[str, Any]:
-        return self.compare(self.world.call("story", self.customer))
+        everybody = [self, *self.company]
+        stories = self.world.call("stories", [case.customer for case in everybody])
+        compared = [case.compare(story) for case, story in zip(everybody, stories, strict=True)]
+        return compared[0]
 
     def compare(self, story: dict[str, Any]) -> dict[str, Any]:
         """Everything acknowledged is there once, and Twilio took exactly what the thread shows as sent."""

@@ -8,6 +8,7 @@ from typing import Any
 from tests.faults.case import ASK, Case
 from tests.faults.world import until
 
+MANY = 7
 Expect = Callable[[dict[str, Any]], None]
 Drive = Callable[[Case, str], Expect]
 
@@ -51,14 +52,43 @@ def sends_a_line(case: Case, armed: str) -> Expect:
     return sends_a_line_of(case, armed)
 
 
+def begins_a_line_alone(case: Case, armed: str) -> Expect:
+    """A bot's: its fence keeps it from being begun in the commit that claims it."""
+    case.number |= 1
+    return sends_a_line(case, armed)
+
+
 def sends_a_line_of(case: Case, armed: str = "") -> Expect:
-    if case.odd:
+    # A report that is faster than the answer settles the line, and the answer has nothing to settle any more.
+    if case.odd or "delivery.settling" in armed:
         case.world.standin.script("lost", customer=case.customer)
     case.world.start(armed)
     if case.odd:
         case.writes("oi")
         return answered(case)
     case.says(f"Linha {case.number}")
+
+    def expect(story: dict[str, Any]) -> None:
+        assert count(story, "operator") == 1
+
+    return expect
+
+
+def sends_many_lines(case: Case, armed: str) -> Expect:
+    """Operators' to several customers, which the worker begins together; and ends together while one is held."""
+    case.begin("held")
+    case.company = [Case(case.world, case.number) for _ in range(MANY)]
+    everybody = [case, *case.company]
+    for one in case.company:
+        one.begin("held")
+    for one in everybody:
+        one.texts.append("Linha para todos")
+        one.may_fail = int("batch.sending" in armed)
+        case.world.standin.script("slow", customer=one.customer, seconds=0.1)
+        # A report that is faster than the answer settles its line by itself.
+        case.world.standin.script("lost", customer=one.customer)
+    case.world.call("say", [one.customer for one in everybody], "Linha para todos")
+    case.world.start(f"delivery.answered:sleep:0.5,{armed}")
 
     def expect(story: dict[str, Any]) -> None:
         assert count(story, "operator") == 1
@@ -161,13 +191,17 @@ DRIVES: dict[str, Drive] = {
     "bot.accepted": greets_a_customer,
     "reply.appended": says_a_line,
     "reply.accepted": says_a_line,
-    "delivery.leased": sends_a_line,
-    "delivery.beginning": sends_a_line,
-    "delivery.sending": sends_a_line,
+    "delivery.leased": begins_a_line_alone,
+    "delivery.beginning": begins_a_line_alone,
+    "delivery.sending": begins_a_line_alone,
     "delivery.answered": sends_a_line,
     "delivery.settling": sends_a_line,
     "delivery.settled": sends_a_line,
     "delivery.doubting": sends_with_an_unclear_end,
+    "batch.leased": sends_many_lines,
+    "batch.beginning": sends_many_lines,
+    "batch.sending": sends_many_lines,
+    "batch.answered": sends_many_lines,
     "settling.listed": sends_with_an_unclear_end,
     "settling.deciding": sends_with_an_unclear_end,
     "report.arrived": says_a_line,

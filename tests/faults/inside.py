@@ -30,6 +30,7 @@ from conversations.models import (
     bot_turn,
 )
 from handoffflow import models
+from operators import desk
 from operators.models import Operator
 from tests import builders
 
@@ -111,6 +112,16 @@ def _settled(address: str) -> str:
 def several(situation: str, addresses: list[str]) -> list[str]:
     makes = {"with_bot": with_bot, "waiting": waiting, "held": held}
     return [makes[situation](address) for address in addresses]
+
+
+def say(addresses: list[str], text: str) -> None:
+    """Ana writes a line to each of them, while no worker looks."""
+    ana = Operator.objects.get(username="ana")
+    for address in addresses:
+        held = builders.thread(address)
+        desk.reply(
+            held, operator=ana, door="panel", body=text, epoch=held.epoch, client_key=None, now=clock.now()
+        )
 
 
 def failed_are_due() -> int:
