@@ -45,11 +45,7 @@ LATE = timedelta(seconds=30)
 
 
 class Ignored(Exception):
-    """Nothing to store in any thread; ``reason`` goes into the raw row."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """Nothing to store in any thread; the reason it says goes into the raw row."""
 
 
 def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> InboundWebhook:
@@ -78,9 +74,13 @@ def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> Inbo
 
 @atomically
 def _apply_and_keep(raw: InboundWebhook, sender: Sender, now: datetime) -> None:
+    _apply(raw, sender, now)
+    _keep(raw)
+
+
+def _apply(raw: InboundWebhook, sender: Sender, now: datetime) -> None:
     raw.message = apply(payloads.parse_inbound(raw.params), sender=sender, at=raw.received_at, now=now)
     raw.outcome = WebhookOutcome.APPLIED
-    _keep(raw)
 
 
 @atomically
@@ -112,11 +112,9 @@ def receive_again(raw: InboundWebhook, *, now: datetime) -> bool:
 
 def _settle(raw: InboundWebhook, sender: Sender, *, now: datetime) -> None:
     raw.due_at, raw.reason = None, ""
-    inbound = payloads.parse_inbound(raw.params)
     try:
         with transaction.atomic():
-            raw.message = apply(inbound, sender=sender, at=raw.received_at, now=now)
-        raw.outcome = WebhookOutcome.APPLIED
+            _apply(raw, sender, now)
     except Exception as error:
         if _lost(error):
             raise
@@ -132,7 +130,7 @@ def _note(raw: InboundWebhook, error: Exception, now: datetime) -> None:
     """Why nothing of this form is in a thread. Asked when what was tried has been rolled back."""
     raw.message = None
     if isinstance(error, Ignored):
-        raw.outcome, raw.reason = WebhookOutcome.IGNORED, error.reason
+        raw.outcome, raw.reason = WebhookOutcome.IGNORED, str(error)
     elif isinstance(error, IntegrityError) and Message.objects.filter(provider_sid=raw.provider_sid).exists():
         raw.outcome = WebhookOutcome.DUPLICATE
     else:

@@ -554,7 +554,7 @@ class TestASecondTry:
     ) -> None:
         later = operator_says(held, ana, "Ainda está aí?")
         (claimed,), _next = work.claim_due(work.handlers["delivery"], clock.now(), limit=1)
-        assert delivery._start(claimed, clock.now())
+        assert claimed.begun
         delivery.retry(failed.message, cause=OPERATOR, now=clock.now())
 
         work.run_once()
