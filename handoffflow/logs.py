@@ -164,7 +164,7 @@ class JsonFormatter(_Masking):
             "logger": record.name,
             "message": self._line(record),
         }
-        entry |= _origin()
+        entry |= _origin(record)
         if record.exc_info and record.exc_info[1]:
             entry["exception"] = told(record.exc_info[1])
         return json.dumps(entry, ensure_ascii=False)
@@ -175,14 +175,15 @@ class ReadableFormatter(_Masking):
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
-        origin = "".join(f" [{value}]" for value in _origin().values())
+        origin = "".join(f" [{value}]" for value in _origin(record).values())
         line = f"{time} {record.levelname.lower():7} {record.name}: {self._line(record)}{origin}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def _origin() -> dict[str, str]:
-    """Which request or which row of the worker a line belongs to."""
-    found = {"request_id": request_id.get(), "work": trace.work.get()}
+def _origin(record: logging.LogRecord) -> dict[str, str]:
+    """Which request or row of the worker a line belongs to. Django tells of an answer when its request is over."""
+    named = getattr(getattr(record, "request", None), "id", "")
+    found = {"request_id": request_id.get() or str(named), "work": trace.work.get()}
     return {name: value for name, value in found.items() if value}
 
 

@@ -149,7 +149,11 @@ async def tick(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(ticks())
 
 
-urlpatterns = [path("look-up", look_up), path("tick", tick)]
+def give_up(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(status=503)
+
+
+urlpatterns = [path("look-up", look_up), path("tick", tick), path("give-up", give_up)]
 
 
 @pytest.fixture
@@ -189,6 +193,17 @@ class TestTheLines:
         }  # fmt: skip
         assert {entry.get("request_id") for entry in entries[:half]} == {first["X-Request-Id"]}
         assert {entry.get("request_id") for entry in entries[half:]} == {second["X-Request-Id"]}
+
+    @pytest.mark.django_db
+    def test_about_an_answer_carry_its_id_though_the_request_is_over(
+        self, entries: list[dict[str, Any]], settings: Any
+    ) -> None:
+        settings.ROOT_URLCONF = __name__
+
+        response = Client().get("/give-up")
+
+        assert [entry["message"] for entry in entries] == ["Service Unavailable: /give-up"]
+        assert entries[0]["request_id"] == response["X-Request-Id"]
 
     def test_of_a_stream_carry_the_id_of_its_answer_to_the_end(
         self, entries: list[dict[str, Any]], settings: Any
