@@ -67,12 +67,12 @@ def _measured(name: str, quick: bool, parts: str) -> dict[str, Any]:
         subprocess.run(command, cwd=environment.ROOT, env=env, check=True)
         measured: dict[str, Any] = json.loads(Path(out.name).read_text())
         if "paths" in parts:
-            measured["paths"] = _paths(env)
+            measured["paths"] = _paths(env, batches=3 if quick else 12)
     return measured
 
 
-def _paths(env: dict[str, str]) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "bench.paths"]
+def _paths(env: dict[str, str], batches: int) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "bench.paths", str(batches)]
     done = subprocess.run(
         command, cwd=environment.ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True
     )

@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-BATCHES, SIZE = 12, 25
+BATCHES, SIZE = int(sys.argv[1]) if len(sys.argv) > 1 else 12, 25
 
 
 def prepare() -> None:
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "handoffflow.settings",
         "ENV_FILE": os.devnull,
-        "DATA_DIR": tempfile.mkdtemp(prefix="handoffflow-bench-"),
+        "DATA_DIR": os.environ.get("DATA_DIR") or tempfile.mkdtemp(prefix="handoffflow-bench-"),
         "APP_URL": "https://desk.example.com",
         "ALLOWED_HOSTS": "desk.example.com",
         "SECRET_KEY": "a key of the benchmark: 0123456789 abcdefghijklmnopqrstuvwxyz",
