@@ -23,7 +23,15 @@ OPERATING = ROOT / "docs" / "operating.md"
 LARGEST_PICTURE = 300_000
 
 # Settings of make and of the suite, which no .env can hold.
-OF_THE_SHELL = {"ENV_FILE", "TEST_DATABASE_URLS", "REQUIRE_BROWSER", "RACES", "RACES_CROWDED", "PYTHON"}
+OF_THE_SHELL = {
+    "ENV_FILE",
+    "TEST_DATABASE_URLS",
+    "REQUIRE_BROWSER",
+    "REQUIRE_POSTGRES",
+    "RACES",
+    "RACES_CROWDED",
+    "PYTHON",
+}
 # Names in the code and on the wire that look like settings.
 OTHER_CAPITALS = {"OPT_OUT", "HUMAN_HANDOFF"}
 
