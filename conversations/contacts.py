@@ -100,7 +100,7 @@ def advance(sender: Sender, address: str, *, hours: int) -> int:
 
 def _known(inbound: InboundMessage, sender: Sender) -> Conversation | None:
     """Which thread; what is in it will be read once it is held."""
-    found = Conversation.objects.only("sender", "contact").filter(
+    found = Conversation.objects.only("sender", "contact", "last_inbound_at").filter(
         sender=sender, contact__addresses__sender=sender, contact__addresses__value=inbound.from_
     )
     if other := _other(inbound):

@@ -5,13 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Case, F, IntegerField, Q, Value, When
-from django.db.models.expressions import Combinable
+from django.db.models import F
 
-from conversations import contacts, context, errors, failpoints, handoffs, leases, messages, wakeup, words
+from conversations import (
+    arrival,
+    contacts,
+    context,
+    errors,
+    failpoints,
+    handoffs,
+    leases,
+    messages,
+    wakeup,
+    words,
+)
 from conversations.atomically import atomically, passing
 from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause
@@ -24,7 +33,6 @@ from conversations.models import (
     Conversation,
     Handoff,
     InboundWebhook,
-    Kind,
     Message,
     Mode,
     Reasons,
@@ -37,8 +45,6 @@ from conversations.twilio.payloads import InboundMessage
 
 logger = logging.getLogger(__name__)
 
-WINDOW = timedelta(hours=24)
-SESSION = timedelta(hours=12)
 TRY_AGAIN = timedelta(minutes=1)
 LATE = timedelta(seconds=30)
 """Applied this long after it came, a message is shown as late and may be overtaken by newer ones."""
@@ -147,7 +153,7 @@ def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetim
     _acceptable(inbound, sender)
     conversation = contacts.resolve(inbound, sender=sender)
     late = now - at > LATE
-    taken = _take(conversation, sender, inbound, at, late=late)
+    taken = arrival.take(conversation, sender, inbound, at, late=late)
     failpoints.reached("intake.locked")
     message = _append(taken, inbound, at, late=late)
     failpoints.reached("intake.appended")
@@ -166,48 +172,6 @@ def _acceptable(inbound: InboundMessage, sender: Sender) -> None:
         raise Ignored("address_too_long")
     if words.joins_sandbox(inbound.body):
         raise Ignored("sandbox_join")
-
-
-def _take(
-    conversation: Conversation, sender: Sender, inbound: InboundMessage, at: datetime, *, late: bool
-) -> Conversation:
-    """The row, held, with everything this message changes. ``bot_session`` is derived from the time that the
-    same UPDATE replaces, so it stands before it (see ``Conversation.objects.take``)."""
-    fresh = Q(last_inbound_at=None) | Q(last_inbound_at__lt=at - SESSION, mode=Mode.BOT)
-    changes = {} if late else _as_newest(inbound, at)
-    held = Conversation.objects.all().hold(
-        conversation.pk,
-        messages.NUMBERS,
-        bot_session=_if(fresh, F("bot_session") + 1, "bot_session"),
-        bot_session_seq=_if(fresh, F("seq") + 1, "bot_session_seq"),
-        unread=Case(When(mode=Mode.BOT, then=Value(0)), default=F("unread") + 1, output_field=IntegerField()),
-        last_inbound_seq=F("seq") + 1,
-        **changes,
-    )
-    if not held:
-        raise Conversation.DoesNotExist
-    if late:
-        older = Conversation.objects.filter(
-            Q(last_inbound_at=None) | Q(last_inbound_at__lt=at), pk=conversation.pk
-        )
-        older.update(**_as_newest(inbound, at))
-    # Most messages need no more of the parties than these two.
-    taken = Conversation.objects.select_related("contact").get(pk=conversation.pk)
-    taken.sender = sender
-    return taken
-
-
-def _if(condition: Q, then: Combinable, otherwise: str) -> Case:
-    return Case(When(condition, then=then), default=F(otherwise), output_field=IntegerField())
-
-
-def _as_newest(inbound: InboundMessage, at: datetime) -> dict[str, Any]:
-    return {
-        "last_inbound_at": at,
-        "window_expires_at": at + WINDOW,
-        "reply_address": inbound.from_,
-        **messages.preview(body=inbound.body, author=Author.CUSTOMER, kind=Kind(inbound.kind), now=at),
-    }
 
 
 def _append(taken: Conversation, inbound: InboundMessage, at: datetime, *, late: bool) -> Message:
@@ -287,7 +251,7 @@ def _cancelled(taken: Conversation, cause: Cause, now: datetime) -> bool:
 
 
 def _ask(taken: Conversation, message: Message, reason: Reasons, cause: Cause, now: datetime) -> None:
-    summary = context.brief(taken, before_seq=message.seq, since=message.occurred_at - SESSION)
+    summary = context.brief(taken, before_seq=message.seq, since=message.occurred_at - arrival.SESSION)
     request = HandoffRequest(reason=reason, summary=summary)
     handoffs.request(taken, cause=cause, request=request, now=now)
 
