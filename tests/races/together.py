@@ -36,11 +36,11 @@ class Race:
 
     seconds: list[float] = field(default_factory=list)
     came_out: dict[str, int] = field(default_factory=dict)
-    """A plain one: a report goes from one process to the other."""
+    """Plain names and numbers only: a report goes from one process to the other."""
 
     def saw(self, **counts: int) -> None:
         for what, count in counts.items():
-            self.came_out[what] = self.came_out.get(what, 0) + count
+            self.came_out[str(what)] = self.came_out.get(str(what), 0) + count
 
 
 class Together:
