@@ -65,6 +65,7 @@ class Running:
         self.hub: Any = None
         self.stand_in: Any = None
         self.announcer = broadcast.Announcer()
+        self.ear: broadcast.Ear | None = None
 
     def start(self) -> None:
         self.announcer.start()
@@ -77,12 +78,18 @@ class Running:
         if "worker" in self.roles:
             self.worker = import_module("conversations.work").Worker()
             self.worker.start()
+        if self.worker is not None and "web" not in self.roles:
+            # What it has to send is written elsewhere: on PostgreSQL the others say so.
+            self.ear = broadcast.Ear(self.worker.wake)
+            self.ear.start()
 
     def wind_down(self) -> None:
         """Take no new work. Called from a signal handler: it may not wait."""
         if self.worker is not None:
             self.worker.stopping = True
             self.worker.wake()
+        if self.ear is not None:
+            self.ear.stop()
 
     def stop(self) -> None:
         if self.worker is not None:

@@ -12,9 +12,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from conversations import broadcast, work
 from handoffflow import server
 from tests.conftest import ROOT
 
@@ -268,3 +270,23 @@ def _status(port: int, request: str) -> int:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(request.encode("latin-1"))
         return int(client.recv(4096).split()[1])
+
+
+class TestAWorkerApart:
+    @pytest.mark.parametrize(("roles", "ears"), [({"worker"}, 1), ({"worker", "web"}, 0)])
+    def test_is_woken_by_what_others_write(
+        self, roles: set[str], ears: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ear = mock.Mock()
+        monkeypatch.setattr(broadcast, "Ear", ear)
+        monkeypatch.setattr(broadcast, "Announcer", mock.Mock)
+        worker = mock.Mock()
+        monkeypatch.setattr(work, "Worker", lambda: worker)
+        running = server.Running(frozenset(roles))
+
+        running.start()
+        running.wind_down()
+        running.stop()
+
+        assert ear.call_args_list == [mock.call(worker.wake)] * ears
+        assert ear.return_value.stop.call_count == ears
