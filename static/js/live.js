@@ -185,12 +185,12 @@ function askAll() {
 
 let work = Promise.resolve();
 function take({ event, data }) {
+  if (event === "seen") return listSoon();  // said by another tab, not by the stream
   heard = performance.now();
   const opened = !open && event !== "down";
   open = event !== "down";
   // One frame after the other, in the order they came.
   if (event === "changed") work = work.then(() => changed(JSON.parse(data))).catch(askAll);
-  else if (event === "seen") listSoon();
   else if (event !== "ping") askAll();
   if (opened) askAll();
 }

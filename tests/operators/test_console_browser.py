@@ -8,15 +8,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
-from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
 from conversations import clock
 from conversations.models import Conversation, Delivery, DeliveryState, Handoff, Message, Mode, Status
 from operators import desk
 from operators.models import Operator
 from tests import builders
+from tests.operators.conftest import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUI = "whatsapp:+5511987650001"
@@ -28,13 +27,6 @@ EVA = "whatsapp:+5511987650004"
 @pytest.fixture
 def ana() -> Operator:
     return builders.make_operator("ana")
-
-
-def sign_in(context: BrowserContext, operator: Operator, url: str) -> None:
-    client = Client()
-    client.force_login(operator)
-    value = client.cookies[settings.SESSION_COOKIE_NAME].value
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
 
 
 @pytest.fixture
