@@ -11,14 +11,18 @@ HELD_FOR = 2
 """Seconds that the point holds the worker: it is stopped within them and goes on after its lease."""
 
 
-@pytest.mark.parametrize("point", ["delivery.leased", "delivery.answered", "bot.answered"])
+BOTS = ("bot.answered", "delivery.leased")
+"""Reached by a line of the bot's; an operator's is begun together with others."""
+
+
+@pytest.mark.parametrize("point", [*BOTS, "batch.leased", "delivery.answered"])
 def test_a_worker_frozen_past_its_lease_changes_nothing(world: World, point: str) -> None:
     case = Case(world, 0)
-    case.begin("with_bot" if point == "bot.answered" else "held")
+    case.begin("with_bot" if point in BOTS else "held")
     world.standin.script("lost", customer=case.customer)
     try:
         world.start(f"{point}:sleep:{HELD_FOR}")
-        if point == "bot.answered":
+        if point in BOTS:
             case.writes("oi")
         else:
             assert case.says("Linha") == 202
