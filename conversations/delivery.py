@@ -73,15 +73,19 @@ def waiting(now: datetime) -> QuerySet[Delivery]:
 
 
 def claim(rows: list[Delivery], lease: timedelta, now: datetime) -> list[Delivery]:
-    """Claim them. Those that nothing speaks against and no fence holds are begun in the same commit."""
+    """Claim them. Those that nothing speaks against and no fence holds are begun in the same commit, and last: what
+    was begun must come to its call, whatever happens to the others."""
     plain = [row for row in rows if _is_plain(row, now)]
-    if plain and _begin_all(plain, lease, now):
-        for row in plain:
-            row.message.status, row.state = Status.SENDING, DeliveryState.SENDING
-            row.started_at, row.begun = now, True
-        failpoints.reached("batch.sending")
-    rest = [row for row in rows if not row.begun]
-    return [row for row in rows if row.begun] + leases.claim_some(rest, lease, now)
+    taken = leases.claim_some([row for row in rows if row not in plain], lease, now)
+    if not plain:
+        return taken
+    if not _begin_all(plain, lease, now):
+        return taken + leases.claim_some(plain, lease, now)
+    for row in plain:
+        row.message.status, row.state = Status.SENDING, DeliveryState.SENDING
+        row.started_at, row.begun = now, True
+    failpoints.reached("batch.sending")
+    return plain + taken
 
 
 @work.handles(Delivery, name="delivery", candidates=waiting, at_once=AT_ONCE, lease=LEASE, claim=claim)

@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from unittest import mock
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from conversations import clock, delivery, leases, threads, trace, work
@@ -228,6 +229,18 @@ class TestStartingTogether:
 
         assert shown(fenced) == ("queued", "queued")
         assert reload(fenced).lease_number == 1
+
+    def test_begins_nothing_when_the_others_cannot_be_claimed(
+        self, rows: list[Delivery], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Begun and then forgotten, a line would be unconfirmed, and a person would have to decide."""
+        fenced = reload(bot_says(make_with_bot(address=PEOPLE[2])))
+        monkeypatch.setattr(leases, "claim_some", mock.Mock(side_effect=OperationalError))
+
+        with pytest.raises(OperationalError):
+            delivery.claim([*rows, fenced], delivery.LEASE, clock.now())
+
+        assert {shown(row) for row in rows} == {("queued", "queued")}
 
     def test_only_claims_what_may_not_be_sent(self, rows: list[Delivery]) -> None:
         closed, paused = rows
