@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from conversations import (
+    clock,
     errors,
     failpoints,
     leases,
@@ -101,6 +102,10 @@ async def run(row: Delivery, now: datetime) -> None:
 
 
 async def _send(row: Delivery, now: datetime) -> None:
+    if not leases.ours(row):
+        # Stopped since the claim: whoever looked meanwhile took it for one whose outcome is unknown.
+        await work.in_thread(outcomes.put_back, row, clock.now())
+        return
     began = time.monotonic()
     outcome = await _call(row)
     await ending.do((row, outcome, now + timedelta(seconds=time.monotonic() - began)))

@@ -40,6 +40,7 @@ POINTS = (
     "batch.beginning",
     "batch.sending",
     "batch.answered",
+    "batch.settling",
     "settling.listed",
     "settling.deciding",
     "report.arrived",

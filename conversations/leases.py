@@ -7,6 +7,7 @@ A claim is one conditional UPDATE on every database: it sets a lease by the data
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -33,11 +34,12 @@ def due(rows: models.QuerySet[Any], until: datetime) -> models.QuerySet[Any]:
 
 def claim(row: Due, lease: timedelta = LEASE) -> bool:
     """Take this row if it is as it was read. Exactly one of several takers wins."""
+    ours_until = time.monotonic() + lease.total_seconds()
     taken = _as_read(row).update(
         leased_until=Now() + lease, lease_number=F("lease_number") + 1, attempts=F("attempts") + 1
     )
-    row.lease_number += taken
-    row.attempts += taken
+    if taken:
+        _hold(row, ours_until)
     return bool(taken)
 
 
@@ -51,6 +53,7 @@ def claim_some(rows: Sequence[Row], lease: timedelta, _now: datetime) -> list[Ro
 @atomically
 def claim_all(rows: Sequence[Due], lease: timedelta = LEASE, **changes: Any) -> bool:
     """Take all these rows of one kind as they were read, or none."""
+    ours_until = time.monotonic() + lease.total_seconds()
     taken = keep_all(
         rows,
         leased_until=Now() + lease,
@@ -62,9 +65,14 @@ def claim_all(rows: Sequence[Due], lease: timedelta = LEASE, **changes: Any) -> 
         transaction.set_rollback(True)
         return False
     for row in rows:
-        row.lease_number += 1
-        row.attempts += 1
+        _hold(row, ours_until)
     return True
+
+
+def ours(row: Due) -> bool:
+    """Whether nobody can have taken the row since: asked before what no lease number can undo. Counted from before
+    the claim, and on while the process was stopped."""
+    return time.monotonic() < row.ours_until
 
 
 def keep_all(rows: Sequence[Due], **changes: Any) -> bool:
@@ -132,3 +140,9 @@ def _finished(changes: dict[str, Any]) -> dict[str, Any]:
 
 def _as_read(row: Due) -> models.QuerySet[Any]:
     return type(row)._base_manager.filter(pk=row.pk, lease_number=row.lease_number)
+
+
+def _hold(row: Due, ours_until: float) -> None:
+    row.lease_number += 1
+    row.attempts += 1
+    row.ours_until = ours_until

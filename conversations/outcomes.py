@@ -63,6 +63,7 @@ def _bind_all(rows: Sequence[Delivery], outcomes: Sequence[client.Outcome]) -> b
     if bound == len(rows) and leases.finish_all(
         rows, state=DeliveryState.ACCEPTED, cause="", error_code=None
     ):
+        failpoints.reached("batch.settling")
         return True
     transaction.set_rollback(True)
     return False
@@ -134,6 +135,11 @@ def _again(row: Delivery, at: datetime, outcome: client.Outcome, **changes: obje
             **changes,
         },
     )
+
+
+def put_back(row: Delivery, now: datetime) -> None:
+    """No call was made. A row that is still ours waits again; else whoever has it finds out that nothing was sent."""
+    _again(row, now, client.Outcome("retry", cause="held_up"))
 
 
 def _alarm(row: Delivery, outcome: client.Outcome, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 
 from django.db import models
@@ -19,6 +20,9 @@ class Due(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
     lease_number = models.PositiveIntegerField(default=0, editable=False)
     attempts = models.PositiveIntegerField(default=0, editable=False)
+
+    ours_until = math.inf
+    """In memory only: the moment (``time.monotonic``) from which somebody else may have taken the row we claimed."""
 
     class Meta:
         abstract = True

@@ -202,6 +202,7 @@ DRIVES: dict[str, Drive] = {
     "batch.beginning": sends_many_lines,
     "batch.sending": sends_many_lines,
     "batch.answered": sends_many_lines,
+    "batch.settling": sends_many_lines,
     "settling.listed": sends_with_an_unclear_end,
     "settling.deciding": sends_with_an_unclear_end,
     "report.arrived": says_a_line,
