@@ -13,9 +13,10 @@ from django.db import transaction
 from bench import cast, figures, machine, processes
 from bench.environment import HOST
 from bench.plan import CALL_SECONDS, ENQUEUED_PER_SECOND
-from conversations import clock, replies, work
+from conversations import clock, replies
 from conversations.contract import Cause
 from conversations.models import Author, Conversation, Delivery
+from conversations.worker import Worker
 
 PATIENCE_SECONDS = 120.0
 OPERATOR = Cause(kind="operator", door="panel")
@@ -56,7 +57,7 @@ def throughput(
 
 def latency(port: int, conversations: list[Conversation], seconds: float) -> dict[str, float]:
     """Messages are said at a steady pace in the worker's own process, as when one process does it all."""
-    worker = work.Worker("bench")
+    worker = Worker("bench")
     worker.start()
     said: dict[str, float] = {}
     try:

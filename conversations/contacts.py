@@ -92,6 +92,9 @@ def advance(sender: Sender, address: str, *, hours: int) -> int:
     Handoff.objects.filter(conversation__in=pks).update(
         requested_at=F("requested_at") - back,
         handoff_at=F("handoff_at") - back,
+        first_handoff_at=F("first_handoff_at") - back,
+        due_at=F("due_at") - back,
+        waiting_due_at=F("waiting_due_at") - back,
         first_reply_at=F("first_reply_at") - back,
         released_at=F("released_at") - back,
     )

@@ -53,7 +53,7 @@ def line(message: Message) -> Line:
 def end_of_service(handoff: Handoff) -> ReleaseContext:
     """The factual end marker: who served, from when to when, what was settled, what was said."""
     settled = handoff.context_out
-    started = handoff.handoff_at or handoff.requested_at
+    started = handoff.first_handoff_at or handoff.requested_at
     said = (
         Message.objects.filter(
             conversation_id=handoff.conversation_id,
@@ -70,7 +70,7 @@ def end_of_service(handoff: Handoff) -> ReleaseContext:
         promises=tuple(settled.get("promises", ())),
         do_not_repeat=tuple(settled.get("do_not_repeat", ())),
         resume=cast(base.Resume, handoff.resume or "wait"),
-        human_started_at=handoff.handoff_at,
+        human_started_at=handoff.first_handoff_at,
         human_ended_at=handoff.released_at,
         operator=str(handoff.operator.public_id) if handoff.operator else "",
         messages_since=tuple(line(message) for message in reversed(said)),

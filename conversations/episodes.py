@@ -1,15 +1,27 @@
-"""The row of one episode of human service: how it begins and how it ends. ``handoffs`` decides when."""
+"""The row of one episode of human service, and its one running deadline. ``handoffs`` decides when.
+
+What a deadline causes (``due``: the row as the worker claimed it) holds only as long as nobody has moved it on.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+from django.db.models import DateTimeField, F, Value
+from django.db.models.functions import Coalesce
+
+from conversations import errors
 from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause, Release
-from conversations.models import Conversation, Handoff
+from conversations.models import Conversation, DueKind, Handoff
+
+_NO_DEADLINE: dict[str, Any] = {"due_at": None, "due_kind": "", "due_epoch": None, "due_step": 0}
 
 
 def begin(taken: Conversation, *, cause: Cause, request: HandoffRequest, now: datetime) -> Handoff:
+    """The new episode; one that begins in the queue waits for somebody."""
+    waits_until = _after(now, taken.queue.longest_wait) if taken.queue else None
     return Handoff.objects.create(
         conversation=taken,
         open_for=taken,
@@ -24,18 +36,117 @@ def begin(taken: Conversation, *, cause: Cause, request: HandoffRequest, now: da
         requested_by_kind=cause.kind,
         requested_by_id=cause.id,
         requested_at=now,
+        position_told_at=now,
+        waiting_due_at=waits_until,
+        **_deadline(DueKind.WAITING, waits_until, taken),
     )
 
 
-def end(taken: Conversation, release: Release, *, seq: int, now: datetime) -> Handoff:
+def claimed(handoff: Handoff, taken: Conversation, now: datetime) -> None:
+    """Somebody has it, and the time to their first reply runs."""
+    reply_by = _after(now, taken.queue.reply_time) if taken.queue else None
+    _move(
+        handoff,
+        operator=taken.operator,
+        handoff_at=now,
+        first_handoff_at=_first("first_handoff_at", now),
+        **_deadline(DueKind.FIRST_REPLY, reply_by, taken),
+    )
+    handoff.operator, handoff.handoff_at = taken.operator, now
+
+
+def replied(taken: Conversation, now: datetime) -> None:
+    """The operator has answered: from here on it is the customer who may be silent."""
+    silent_at = _after(now, taken.queue.silence) if taken.queue else None
+    Handoff.objects.filter(open_for=taken).update(
+        first_reply_at=_first("first_reply_at", now),
+        **_moved(_deadline(DueKind.CUSTOMER_SILENT, silent_at, taken)),
+    )
+
+
+def stays_silent(due: Handoff, taken: Conversation, now: datetime) -> None:
+    again = _after(now, taken.queue.silence) if taken.queue else None
+    _move(due, due, **_deadline(DueKind.CUSTOMER_SILENT, again, taken, step=due.due_step + 1))
+
+
+def waits_again(
+    handoff: Handoff, taken: Conversation, now: datetime, *, answer_by: datetime | None, due: Handoff | None
+) -> None:
+    """Nobody has it any more. An offer to one person (``answer_by``) stands before the time to wait for anybody."""
+    waits_until = _after(now, taken.queue.longest_wait) if taken.queue else None
+    _move(
+        handoff,
+        due,
+        operator=None,
+        handoff_at=None,
+        queue=taken.queue,
+        passed_over=[],
+        waiting_due_at=waits_until,
+        **_deadline(
+            DueKind.OFFER if answer_by else DueKind.WAITING,
+            answer_by or waits_until,
+            taken,
+        ),
+    )
+
+
+def waits_on(due: Handoff, taken: Conversation, now: datetime) -> None:
+    again = _after(now, taken.queue.longest_wait) if taken.queue else None
+    deadline = _deadline(DueKind.WAITING, again, taken, step=due.due_step + 1)
+    _move(due, due, waiting_due_at=again, **deadline)
+
+
+def offered(handoff: Handoff, taken: Conversation, *, answer_by: datetime) -> None:
+    _move(handoff, **_deadline(DueKind.OFFER, answer_by, taken, step=handoff.due_step))
+
+
+def passed_over(handoff: Handoff, taken: Conversation, operator: str, *, due: Handoff | None) -> None:
+    """The offer is over; the time to wait for anybody runs on from where it was."""
+    passed = [*handoff.passed_over, operator]
+    deadline = _deadline(DueKind.WAITING, handoff.waiting_due_at, taken, step=handoff.due_step)
+    _move(handoff, due, passed_over=passed, **deadline)
+
+
+def end(
+    taken: Conversation, release: Release, *, seq: int, now: datetime, due: Handoff | None = None
+) -> Handoff:
     handoff = Handoff.objects.get(open_for=taken)
-    handoff.open_for = None
-    handoff.released_at = now
-    handoff.outcome = release.outcome[:40]
-    handoff.context_out = release.stored()
-    handoff.resume = release.resume
-    handoff.released_seq = seq
-    handoff.save(
-        update_fields=["open_for", "released_at", "outcome", "context_out", "resume", "released_seq"]
-    )
+    ended: dict[str, Any] = {
+        "open_for": None,
+        "released_at": now,
+        "outcome": release.outcome[:40],
+        "context_out": release.stored(),
+        "resume": release.resume,
+        "released_seq": seq,
+    }
+    _move(handoff, due, **ended, **_NO_DEADLINE)
+    for name, value in ended.items():
+        setattr(handoff, name, value)
     return handoff
+
+
+def _move(handoff: Handoff, due: Handoff | None = None, **changes: Any) -> None:
+    row = Handoff.objects.filter(pk=handoff.pk)
+    if due is not None:
+        row = row.filter(lease_number=due.lease_number)
+    if not row.update(**_moved(changes)):
+        raise errors.StaleEpoch
+
+
+def _moved(changes: dict[str, Any]) -> dict[str, Any]:
+    """Whoever has claimed the deadline that was running can no longer finish it."""
+    return {"leased_until": None, "attempts": 0, **changes, "lease_number": F("lease_number") + 1}
+
+
+def _deadline(kind: DueKind, at: datetime | None, taken: Conversation, *, step: int = 0) -> dict[str, Any]:
+    if at is None:
+        return _NO_DEADLINE
+    return {"due_at": at, "due_kind": kind, "due_epoch": taken.epoch, "due_step": step}
+
+
+def _after(now: datetime, span: timedelta | None) -> datetime | None:
+    return None if span is None else now + span
+
+
+def _first(field: str, now: datetime) -> Coalesce:
+    return Coalesce(F(field), Value(now, output_field=DateTimeField()))

@@ -81,6 +81,11 @@ class OutcomeRequired(HandoffError):
     status = 422
 
 
+class NoteRequired(HandoffError):
+    code = "note_required"
+    status = 422
+
+
 class EmptyMessage(HandoffError):
     code = "empty_message"
     status = 422

@@ -51,6 +51,10 @@ POINTS = (
     "handoff.claiming",
     "handoff.cancelling",
     "handoff.releasing",
+    "handoff.transferring",
+    "handoff.requeueing",
+    "handoff.offering",
+    "handoff.declining",
 )
 
 

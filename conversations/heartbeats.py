@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import cast
+
+from django.db.models import Min
 
 from conversations.models import WorkerHeartbeat
 
 FORGOTTEN = timedelta(days=1)
+FRESH = timedelta(seconds=30)
+"""A worker that has not beaten for so long counts as gone."""
 
 
 def beat(name: str, *, started_at: datetime, now: datetime) -> None:
@@ -18,3 +23,15 @@ def beat(name: str, *, started_at: datetime, now: datetime) -> None:
 
 def leave(name: str) -> None:
     WorkerHeartbeat.objects.filter(name=name).delete()
+
+
+def nobody_worked_at(moment: datetime | None, now: datetime) -> bool:
+    """Whether those who work now have all begun later than ``moment``."""
+    since = working_since(now)
+    return moment is not None and since is not None and moment < since
+
+
+def working_since(now: datetime) -> datetime | None:
+    """Since when there has been a worker; None if none beats."""
+    alive = WorkerHeartbeat.objects.filter(beat_at__gt=now - FRESH)
+    return cast(datetime | None, alive.aggregate(first=Min("started_at"))["first"])

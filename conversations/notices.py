@@ -19,12 +19,22 @@ def at(
     language = conversation.contact.language
     own = queue.text(moment, language) if queue else None
     text = own if own is not None else ("" if said else texts.default(moment, language))
+    return system(conversation, text, now)
+
+
+def system(conversation: Conversation, text: str, now: datetime) -> Lines:
+    """What the product itself says, in the name of the company."""
     return spoken(conversation, Author.SYSTEM, (text,), now)
+
+
+def may_speak(conversation: Conversation, now: datetime) -> bool:
+    """Whether free text may be sent to this customer."""
+    return not conversation.contact.opted_out_at and conversation.window_open(now)
 
 
 def spoken(conversation: Conversation, author: Author, said: tuple[str, ...], now: datetime) -> Lines:
     """The texts in parts that WhatsApp takes; none while free text may not be sent to this customer."""
-    if conversation.contact.opted_out_at or not conversation.window_open(now):
+    if not may_speak(conversation, now):
         return []
     return [
         (author, part) for text in said for part in messages.split(messages.storable(text).strip()) if part

@@ -23,6 +23,17 @@ def of_claim(conversation: Conversation) -> errors.HandoffError:
     return errors.AlreadyClaimed(operator=holder, handoff_at=handoff.handoff_at if handoff else None)
 
 
+def of_moving(
+    conversation: Conversation, *, operator: Operator | None, epoch: int | None
+) -> errors.HandoffError:
+    current = Conversation.objects.with_parties().get(pk=conversation.pk)
+    if current.mode != Mode.HUMAN:
+        return errors.NotHuman()
+    if operator is not None and current.operator_id != operator.pk:
+        return errors.NotYours(operator=current.operator)
+    return errors.StaleEpoch(epoch=current.epoch)
+
+
 def released_already(
     conversation: Conversation, *, operator: Operator | None, epoch: int | None, seen: int, release: Release
 ) -> Handoff:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
-from conversations import errors, failpoints, messages, refusals
+from conversations import episodes, errors, failpoints, messages, refusals
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Author, Conversation, Handoff, Kind, Message, Mode
@@ -75,11 +76,14 @@ def say(
             taken = may_speak.take(
                 conversation.pk,
                 messages.NUMBERS * len(parts),
+                **_answered(author, len(parts)),
                 **messages.preview(body=parts[-1], author=author, kind=Kind.TEXT, now=now),
             )
             if taken is None:
                 raise refusals.of_saying(conversation, author, operator, epoch)
             said = _append(taken, parts, cause, author, operator, now, client_key, reply_to)
+            if author == Author.OPERATOR:
+                episodes.replied(taken, now)
             failpoints.reached("reply.appended")
     except IntegrityError:
         # The same key at the same moment: whoever committed first has said it.
@@ -87,9 +91,12 @@ def say(
         if not said:
             raise
         return said
-    if author == Author.OPERATOR:
-        Handoff.objects.filter(open_for=conversation, first_reply_at=None).update(first_reply_at=now)
     return said
+
+
+def _answered(author: Author, parts: int) -> dict[str, Any]:
+    """A person has answered all that the customer has said."""
+    return {"answered_seq": F("seq") + messages.NUMBERS * parts} if author == Author.OPERATOR else {}
 
 
 def suggest(conversation: Conversation, text: str) -> UUID | None:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 LANGUAGES = ("pt-br", "en", "es")
 
-WAITING, CLAIMED, CANCELLED, FAREWELL, EXPIRED = "waiting", "claimed", "cancelled", "farewell", "expired"
-MOMENTS = (WAITING, CLAIMED, CANCELLED, FAREWELL, EXPIRED)
+WAITING, POSITION, STILL_WAITING, EXPIRED = "waiting", "position", "still_waiting", "expired"
+CLAIMED, TRANSFERRED, REQUEUED, CANCELLED = "claimed", "transferred", "requeued", "cancelled"
+NUDGE, LAST_NUDGE, LEFT, FAREWELL = "nudge", "last_nudge", "left", "farewell"
+MOMENTS = (
+    *(WAITING, POSITION, STILL_WAITING, EXPIRED, CANCELLED),
+    *(CLAIMED, TRANSFERRED, REQUEUED, NUDGE, LAST_NUDGE, LEFT, FAREWELL),
+)
+PLACE = "{position}"
+"""Stands for the customer's place in the queue, in WAITING and POSITION."""
 
 _DEFAULTS: dict[str, dict[str, str]] = {
     WAITING: {
@@ -20,6 +27,50 @@ _DEFAULTS: dict[str, dict[str, str]] = {
             "¡Claro! Voy a llamar a una persona del equipo. Solo espera por aquí. "
             "Si prefieres volver al menú, escribe *volver*."
         ),
+    },
+    POSITION: {
+        "pt-br": "Sua posição na fila: {position}.",
+        "en": "Your place in the queue: {position}.",
+        "es": "Tu lugar en la cola: {position}.",
+    },
+    STILL_WAITING: {
+        "pt-br": (
+            "Obrigado por esperar. A equipe está ocupada, mas você continua na fila. "
+            "Para voltar ao menu, escreva *voltar*."
+        ),
+        "en": (
+            "Thank you for waiting. The team is busy, but you are still in the queue. "
+            "To go back to the menu, write *back*."
+        ),
+        "es": (
+            "Gracias por esperar. El equipo está ocupado, pero sigues en la cola. "
+            "Para volver al menú, escribe *volver*."
+        ),
+    },
+    TRANSFERRED: {
+        "pt-br": "Vou passar você para um colega. É só aguardar por aqui: ele já recebe o que conversamos.",
+        "en": "I am handing you over to a colleague. Just wait here: they will see what we talked about.",
+        "es": "Te paso con otra persona del equipo. Solo espera por aquí: verá lo que conversamos.",
+    },
+    REQUEUED: {
+        "pt-br": "Desculpe a demora. Vou chamar outra pessoa da equipe: a próxima vez é a sua.",
+        "en": "Sorry for the delay. I am calling someone else from the team: you are next in the queue.",
+        "es": "Disculpa la demora. Voy a llamar a otra persona del equipo: eres el siguiente en la cola.",
+    },
+    NUDGE: {
+        "pt-br": "Você ainda está por aí? É só responder para continuarmos.",
+        "en": "Are you still there? Just reply and we will go on.",
+        "es": "¿Sigues ahí? Solo responde y continuamos.",
+    },
+    LAST_NUDGE: {
+        "pt-br": "Como não tivemos resposta, vamos encerrar este atendimento em breve. Responda para continuar.",
+        "en": "As we have not heard from you, we will close this chat soon. Reply to go on.",
+        "es": "Como no tuvimos respuesta, pronto cerraremos esta conversación. Responde para continuar.",
+    },
+    LEFT: {
+        "pt-br": "Encerramos este atendimento por falta de resposta. Quando quiser, é só escrever.",
+        "en": "We have closed this chat because we did not hear from you. Write whenever you like.",
+        "es": "Cerramos esta conversación por falta de respuesta. Cuando quieras, solo escribe.",
     },
     CANCELLED: {
         "pt-br": "Tudo bem, você voltou para o atendimento automático. Escreva *menu* para ver as opções.",

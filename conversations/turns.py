@@ -162,7 +162,7 @@ def _untold(conversation: Conversation) -> Handoff | None:
     nobody did."""
     ended = Handoff.objects.filter(conversation=conversation, open_for=None, told_at=None)
     untold = list(ended.select_related("operator").order_by("-number")[:UNTOLD])
-    served = [handoff for handoff in untold if handoff.handoff_at]
+    served = [handoff for handoff in untold if handoff.first_handoff_at]
     return next(iter(served or untold), None)
 
 

@@ -76,7 +76,7 @@ class Running:
         if "stream" in self.roles and util.find_spec("operators.stream"):
             self.hub = getattr(import_module("operators.stream"), "hub", None)
         if "worker" in self.roles:
-            self.worker = import_module("conversations.work").Worker()
+            self.worker = import_module("conversations.worker").Worker()
             self.worker.start()
         if self.worker is not None and "web" not in self.roles:
             # What it has to send is written elsewhere: on PostgreSQL the others say so.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
 from conversations import errors, handoffs, replies
 from conversations.atomically import atomically
 from conversations.contract import Cause, Door, Release
-from conversations.models import Author, Conversation, Handoff, Message, Outcomes
-from operators.models import Operator, Reason
+from conversations.models import Author, Conversation, Handoff, Message, Mode, Outcomes, Queue
+from operators import presence
+from operators.models import Operator, Presence, PresenceStatus, Reason
 
 TRIES = 25
 """How many waiting conversations one press of the button tries, while others press it too."""
@@ -25,14 +26,16 @@ def claim(
     now: datetime,
     epoch: int | None = None,
     by: Cause | None = None,
+    force: bool = False,
 ) -> Handoff:
     """Give the conversation to the operator, who asked for it themselves unless ``by`` says who did.
+
+    ``force`` takes it from whoever has it: the door has made sure that a supervisor wants that.
 
     The operator's own row is taken first: it makes their claims wait for each other, so that counting what
     they hold against their places is safe. (Counted inside the claim's UPDATE it is not: measured, 20 of 20.)
     """
-    if not Operator.objects.filter(pk=operator.pk, is_active=True).update(claim_count=F("claim_count") + 1):
-        raise errors.AgentUnavailable
+    _take_row_of(operator, claimed_at=now)
     return handoffs.claim(
         conversation,
         cause=by or cause(operator, door),
@@ -40,6 +43,7 @@ def claim(
         limit=operator.capacity,
         now=now,
         epoch=epoch,
+        force=force,
     )
 
 
@@ -114,6 +118,89 @@ def release(
     )
 
 
+@atomically
+def offer(
+    conversation: Conversation,
+    *,
+    operator: Operator,
+    by: Cause,
+    why: str,
+    answer_in: timedelta,
+    now: datetime,
+) -> Handoff:
+    """Keep a waiting conversation for this operator for a while. Nothing is offered to somebody full."""
+    _take_row_of(operator)
+    _with_room(operator)
+    return handoffs.offer(conversation, cause=by, operator=operator, why=why, answer_in=answer_in, now=now)
+
+
+def decline(conversation: Conversation, *, operator: Operator, door: Door, now: datetime) -> Handoff:
+    return handoffs.decline(conversation, cause=cause(operator, door), operator=operator, now=now)
+
+
+@atomically
+def transfer(
+    conversation: Conversation,
+    *,
+    by: Cause,
+    author: Operator | None,
+    operator: Operator | None,
+    to: Operator | Queue,
+    note: str,
+    now: datetime,
+    epoch: int | None = None,
+) -> Handoff:
+    """Hand a conversation that ``operator`` holds (None: whoever does) on to a queue, or to somebody who is there."""
+    if isinstance(to, Operator):
+        _take_row_of(to)
+        if not _reachable(to, by, now):
+            raise errors.AgentUnavailable
+        _with_room(to)
+    return handoffs.transfer(
+        conversation, cause=by, author=author, operator=operator, to=to, note=note, now=now, epoch=epoch
+    )
+
+
+def take_away(conversation: Conversation, *, by: Cause, now: datetime) -> Handoff:
+    """Back to the front of the queue, whoever has it."""
+    return handoffs.requeue(conversation, cause=by, why="supervisor", now=now)
+
+
+def hand_over_all(
+    operator: Operator, *, author: Operator, to: Operator | None, note: str, now: datetime
+) -> tuple[int, int]:
+    """The end of a shift: hand on all that ``operator`` holds, to ``to`` or each to its queue.
+
+    How many went, and how many stayed because there was no place for them.
+    """
+    if not note.strip():
+        raise errors.NoteRequired
+    went = stayed = 0
+    held = Conversation.objects.held_by(operator).with_parties().order_by("pk")
+    for conversation in held:
+        queue = conversation.queue or Queue.objects.default_of(operator.organization)
+        target = to or queue
+        try:
+            if target is None:
+                raise errors.AgentUnavailable
+            transfer(
+                conversation,
+                by=cause(author, "panel"),
+                author=author,
+                operator=operator,
+                to=target,
+                note=note,
+                now=now,
+                epoch=conversation.epoch,
+            )
+            went += 1
+        except (errors.AtCapacity, errors.AgentUnavailable):
+            stayed += 1
+        except (errors.NotHuman, errors.NotYours, errors.StaleEpoch):
+            continue
+    return went, stayed
+
+
 def mark_seen(conversation: Conversation, *, operator: Operator, seq: int) -> None:
     """The holder has seen everything up to ``seq``. It counts what is unread, and guards nothing."""
     Conversation.objects.held_by(operator).filter(
@@ -123,3 +210,25 @@ def mark_seen(conversation: Conversation, *, operator: Operator, seq: int) -> No
 
 def cause(operator: Operator, door: Door) -> Cause:
     return Cause(kind="operator", door=door, id=str(operator.public_id))
+
+
+def _take_row_of(operator: Operator, **changes: datetime) -> None:
+    taken = Operator.objects.filter(pk=operator.pk, is_active=True).update(
+        claim_count=F("claim_count") + 1, **changes
+    )
+    if not taken:
+        raise errors.AgentUnavailable
+
+
+def _with_room(operator: Operator) -> None:
+    """What was offered to them counts as theirs already."""
+    theirs = Q(mode=Mode.HUMAN, operator=operator) | Q(mode=Mode.QUEUED, offered_to=operator)
+    if Conversation.objects.filter(theirs).count() >= operator.capacity:
+        raise errors.AtCapacity(limit=operator.capacity)
+
+
+def _reachable(operator: Operator, by: Cause, now: datetime) -> bool:
+    """Nothing is handed to somebody absent. Whoever works over the API has no panel that could say so."""
+    if by.door == "api" and not Presence.objects.filter(operator=operator).exists():
+        return True
+    return presence.state(operator, now) == PresenceStatus.AVAILABLE

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone, translation
 
@@ -54,6 +54,19 @@ def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], Ht
         asking.operator = user
         with speaking(user.reads(language()), user.zone):
             return view(asking, *args, **kwargs)
+
+    return guarded
+
+
+def supervisor_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """As ``operator_required``; the page does not exist for whoever is no supervisor."""
+
+    @operator_required
+    @functools.wraps(view)
+    def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.operator.is_staff:
+            raise Http404
+        return view(request, *args, **kwargs)
 
     return guarded
 

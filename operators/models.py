@@ -10,10 +10,16 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import Organization, Queue
+from conversations.models import Conversation, Due, Organization, Queue
 from conversations.models.base import Public
 
 PLACES = 6
+
+
+class PresenceStatus(models.TextChoices):
+    AVAILABLE = "available", _("Available")
+    ON_BREAK = "on_break", _("On break")
+    OFFLINE = "offline", _("Offline")
 
 
 class OperatorManager(UserManager["Operator"]):
@@ -26,6 +32,14 @@ class OperatorManager(UserManager["Operator"]):
     def for_organization(self, organization: Organization) -> models.QuerySet[Operator]:
         return self.get_queryset().filter(organization=organization)
 
+    def alone(self, operator: Operator) -> bool:
+        """Whether this is a one-person installation: nobody to hand a chat to, and no other queue."""
+        colleagues = self.filter(organization=operator.organization_id, is_active=True).exclude(
+            pk=operator.pk
+        )
+        queues = Queue.objects.filter(organization=operator.organization_id)
+        return not colleagues.exists() and queues.count() <= 1
+
 
 class Operator(Public, AbstractUser):
     """A person of the team. Supervisors are staff; queues are the only permission besides."""
@@ -37,6 +51,8 @@ class Operator(Public, AbstractUser):
         _("places"), default=PLACES, help_text=_("How many conversations at once.")
     )
     claim_count = models.PositiveIntegerField(default=0, editable=False)
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When they last got a conversation: whoever has been without one for longest is next."""
     queues = models.ManyToManyField(Queue, blank=True, related_name="operators", verbose_name=_("queues"))
     preferences = models.JSONField(default=dict, blank=True)
 
@@ -85,3 +101,41 @@ class Reason(models.Model):
 
     def label(self, language: str) -> str:
         return self.labels.get(language) or self.labels.get("en") or self.code
+
+
+class Presence(Due):
+    """Whether an operator is there: a row that an open panel keeps refreshing, and an expiry; nothing has to end it.
+
+    ``status`` is what they chose; ``away_at`` is set while their hands are off. Due once they have been gone for a
+    while and somebody may wait for their answer.
+    """
+
+    operator = models.OneToOneField(Operator, models.CASCADE, related_name="presence")
+    status = models.CharField(max_length=10, choices=PresenceStatus.choices, default=PresenceStatus.AVAILABLE)
+    seen_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    away_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("presence")
+        verbose_name_plural = _("presences")
+
+    def __str__(self) -> str:
+        return f"{self.status} #{self.operator_id}"
+
+
+class Viewing(models.Model):
+    """An operator has this conversation before their eyes, or writes in it; gone with its expiry."""
+
+    operator = models.ForeignKey(Operator, models.CASCADE, related_name="viewings")
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="viewings")
+    expires_at = models.DateTimeField(db_index=True)
+    typing_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("viewing")
+        verbose_name_plural = _("viewings")
+        constraints = [models.UniqueConstraint(fields=["operator", "conversation"], name="viewing_once")]
+
+    def __str__(self) -> str:
+        return f"viewing #{self.pk}"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from conversations.models.audit import AuditEntry
 from conversations.models.base import Due, Public
 from conversations.models.bot_turn import BotTurn, TurnKind
 from conversations.models.contact import AddressKind, Contact, ContactAddress
 from conversations.models.conversation import PREVIEW_LENGTH, Conversation, Mode, Priority
 from conversations.models.delivery import UNSETTLED, Delivery, DeliveryState, StatusReport
 from conversations.models.event import Event
-from conversations.models.handoff import Handoff, Outcomes, Reasons, Resume
+from conversations.models.handoff import DueKind, Handoff, Outcomes, Reasons, Resume
 from conversations.models.heartbeat import WorkerHeartbeat
 from conversations.models.inbound import InboundWebhook, WebhookOutcome
 from conversations.models.message import Attachment, Author, Kind, Message, Status
+from conversations.models.note import Note, NoteKind
 from conversations.models.organization import ADDRESS_LENGTH, BotEngineName, Organization, Sender
-from conversations.models.queue import BotAnswer, Queue
+from conversations.models.queue import BotAnswer, Queue, WaitingThen
 
 __all__ = [
     "ADDRESS_LENGTH",
@@ -21,6 +23,7 @@ __all__ = [
     "UNSETTLED",
     "AddressKind",
     "Attachment",
+    "AuditEntry",
     "Author",
     "BotAnswer",
     "BotEngineName",
@@ -31,12 +34,15 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "Due",
+    "DueKind",
     "Event",
     "Handoff",
     "InboundWebhook",
     "Kind",
     "Message",
     "Mode",
+    "Note",
+    "NoteKind",
     "Organization",
     "Outcomes",
     "Priority",
@@ -48,6 +54,7 @@ __all__ = [
     "Status",
     "StatusReport",
     "TurnKind",
+    "WaitingThen",
     "WebhookOutcome",
     "WorkerHeartbeat",
 ]

@@ -104,6 +104,8 @@ class Conversation(Public):
     last_inbound_at = models.DateTimeField(_("customer's last message"), null=True, blank=True)
     window_expires_at = models.DateTimeField(_("window closes at"), null=True, blank=True)
     reply_address = models.CharField(max_length=ADDRESS_LENGTH)
+    answered_seq = models.PositiveIntegerField(default=0)
+    """Up to where a person has answered: the customer has the last word while ``last_inbound_seq`` is higher."""
     seen_seq = models.PositiveIntegerField(default=0)
     unread = models.PositiveIntegerField(default=0)
 

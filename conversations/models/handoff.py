@@ -38,6 +38,15 @@ class Resume(models.TextChoices):
     CLOSE = "close", _("Close without bot")
 
 
+class DueKind(models.TextChoices):
+    """What the one running deadline of an open handoff is about."""
+
+    WAITING = "waiting", _("nobody has come")
+    OFFER = "offer", _("the offer is not answered")
+    FIRST_REPLY = "first_reply", _("taken and not answered")
+    CUSTOMER_SILENT = "customer_silent", _("the customer is silent")
+
+
 class Handoff(Due, Public):
     """One episode of human service: from the request until it is released, cancelled or expires."""
 
@@ -62,6 +71,8 @@ class Handoff(Due, Public):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="handoffs"
     )
     handoff_at = models.DateTimeField(null=True, blank=True)
+    """Since when whoever has it has it; ``first_handoff_at`` is when somebody first came."""
+    first_handoff_at = models.DateTimeField(null=True, blank=True)
     first_reply_at = models.DateTimeField(null=True, blank=True)
 
     released_at = models.DateTimeField(null=True, blank=True)
@@ -72,8 +83,14 @@ class Handoff(Due, Public):
     """When the bot was told that this service had ended."""
     released_seq = models.PositiveIntegerField(null=True, blank=True)
 
-    due_kind = models.CharField(max_length=20, blank=True, default="")
+    due_kind = models.CharField(max_length=20, choices=DueKind.choices, blank=True, default="")
     due_epoch = models.PositiveIntegerField(null=True, blank=True)
+    due_step = models.PositiveSmallIntegerField(default=0)
+    waiting_due_at = models.DateTimeField(null=True, blank=True)
+    """The waiting deadline, kept while an offer's stands in its place."""
+    passed_over = models.JSONField(default=list, blank=True)
+    """Public ids of those who did not take it when it was offered: it is not offered to them again."""
+    position_told_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("handoff")

@@ -269,7 +269,7 @@ def _side(
 
 
 def _times(handoff: Handoff, now: datetime) -> list[tuple[str, str]]:
-    taken, replied = handoff.handoff_at, handoff.first_reply_at
+    taken, replied = handoff.first_handoff_at, handoff.first_reply_at
     times = [(_("Waited"), wording.took((taken or now) - handoff.requested_at))]
     if taken and replied:
         times.append((_("1st reply"), wording.took(replied - taken)))
@@ -281,7 +281,7 @@ def _times(handoff: Handoff, now: datetime) -> list[tuple[str, str]]:
 def _episode(handoff: Handoff, labels: dict[str, str]) -> dict[str, str]:
     ended = handoff.released_at or handoff.requested_at
     outcome = labels.get(handoff.outcome, handoff.outcome)
-    took = wording.took(ended - handoff.handoff_at) if handoff.handoff_at else ""
+    took = wording.took(ended - handoff.first_handoff_at) if handoff.first_handoff_at else ""
     name = wording.first_name(handoff.operator.shown_name) if handoff.operator else ""
     line = _("%(outcome)s by %(name)s in %(time)s") % {"outcome": outcome, "name": name, "time": took}
     return {

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from conversations import work
 from conversations.models import Conversation, Delivery
 from conversations.twilio import client
+from conversations.worker import Worker
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
 from tests.builders import JOAO, make_held, make_operator
@@ -34,7 +34,7 @@ def held(ana: Operator, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> It
     standin.meet(JOAO)
     conversation = make_held(ana)
     Delivery.objects.all().delete()
-    worker = work.Worker("story")
+    worker = Worker("story")
     worker.start()
     yield conversation
     assert worker.stop()

@@ -12,10 +12,11 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from conversations import clock, delivery, leases, threads, trace, work
+from conversations import clock, delivery, leases, threads, trace
 from conversations.models import Conversation, Delivery, Message, Sender, Status
 from conversations.together import Together
 from conversations.twilio import client
+from conversations.worker import Worker
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
 from tests.builders import make_held, make_operator, make_with_bot
@@ -346,7 +347,7 @@ def test_a_worker_sends_many_conversations_at_once(
         return begin_all(rows, lease, now)
 
     monkeypatch.setattr(delivery, "_begin_all", watched)
-    worker = work.Worker("one")
+    worker = Worker("one")
     worker.start()
     sent = twilio.wait_for_sent(len(rows), timeout=60)
     assert worker.stop()

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from conversations import clock, heartbeats, leases, threads, wakeup, work
 from conversations.models import BotTurn, Conversation, Delivery, WorkerHeartbeat
+from conversations.worker import Worker
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
 from tests.builders import make_held, make_operator, make_with_bot
@@ -214,14 +215,14 @@ class TestRunOnce:
 @pytest.mark.django_db(transaction=True)
 class TestAWorker:
     @pytest.fixture
-    def workers(self) -> Iterator[list[work.Worker]]:
-        started: list[work.Worker] = []
+    def workers(self) -> Iterator[list[Worker]]:
+        started: list[Worker] = []
         yield started
         for worker in started:
             assert worker.stop()
 
-    def start(self, workers: list[work.Worker], name: str = "") -> work.Worker:
-        worker = work.Worker(name)
+    def start(self, workers: list[Worker], name: str = "") -> Worker:
+        worker = Worker(name)
         workers.append(worker)
         worker.start()
         return worker
@@ -230,11 +231,11 @@ class TestAWorker:
         self,
         due: BotTurn,
         handled: Callable[..., None],
-        workers: list[work.Worker],
+        workers: list[Worker],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Nobody polls for an hour here: only the ring can wake it."""
-        monkeypatch.setattr(work, "IDLE", timedelta(hours=1))
+        monkeypatch.setattr("conversations.worker.IDLE", timedelta(hours=1))
         BotTurn.objects.update(due_at=None)
         done = threading.Event()
 
@@ -244,7 +245,7 @@ class TestAWorker:
 
         handled(run)
         waits = threading.Event()
-        monkeypatch.setattr(work.Worker, "_wait", _telling(work.Worker._wait, waits))
+        monkeypatch.setattr(Worker, "_wait", _telling(Worker._wait, waits))
         self.start(workers)
         assert waits.wait(10)
         BotTurn.objects.update(due_at=clock.now())
@@ -253,7 +254,7 @@ class TestAWorker:
         assert done.wait(10)
 
     def test_notices_what_others_made_due(
-        self, due: BotTurn, handled: Callable[..., None], workers: list[work.Worker]
+        self, due: BotTurn, handled: Callable[..., None], workers: list[Worker]
     ) -> None:
         BotTurn.objects.update(due_at=clock.now() + timedelta(seconds=0.3))
         done = threading.Event()
@@ -274,10 +275,10 @@ class TestAWorker:
         self,
         due: BotTurn,
         handled: Callable[..., None],
-        workers: list[work.Worker],
+        workers: list[Worker],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(work, "TROUBLE_SECONDS", 0.01)
+        monkeypatch.setattr("conversations.worker.TROUBLE_SECONDS", 0.01)
         monkeypatch.setattr(leases, "POISON_PAUSE", 0.01)
         failures = iter([OSError("the database is away")] * 3)
         claim_due = work.claim_due
@@ -306,7 +307,7 @@ class TestAWorker:
         assert worker.alive
 
     def test_beats_while_it_lives(
-        self, handled: Callable[..., None], workers: list[work.Worker], monkeypatch: Any
+        self, handled: Callable[..., None], workers: list[Worker], monkeypatch: Any
     ) -> None:
         beaten = threading.Event()
         beat = heartbeats.beat
@@ -324,7 +325,7 @@ class TestAWorker:
         assert not WorkerHeartbeat.objects.exists()
 
     def test_lets_what_is_under_way_end(
-        self, due: BotTurn, handled: Callable[..., None], workers: list[work.Worker]
+        self, due: BotTurn, handled: Callable[..., None], workers: list[Worker]
     ) -> None:
         begun = threading.Event()
 
@@ -344,10 +345,10 @@ class TestAWorker:
         self,
         due: BotTurn,
         handled: Callable[..., None],
-        workers: list[work.Worker],
+        workers: list[Worker],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(work, "DRAIN_SECONDS", 0.05)
+        monkeypatch.setattr("conversations.worker.DRAIN_SECONDS", 0.05)
         begun = threading.Event()
 
         async def run(row: BotTurn, now: datetime) -> None:
@@ -362,14 +363,14 @@ class TestAWorker:
         assert read(due).leased_until is not None
 
     def test_can_be_told_to_stop_before_it_started(self) -> None:
-        worker = work.Worker()
+        worker = Worker()
         worker.wake()
 
         assert not worker.alive
 
 
 def _telling(wait: Any, waits: threading.Event) -> Any:
-    async def told(self: work.Worker, seconds: float) -> None:
+    async def told(self: Worker, seconds: float) -> None:
         waits.set()
         await wait(self, seconds)
 
@@ -388,7 +389,7 @@ def test_two_workers_send_every_line_once_and_in_order(
     Delivery.objects.all().delete()
     rows = [operator_says(talk, ana, f"linha {number}") for number in range(4) for talk in talks]
 
-    workers = [work.Worker("um"), work.Worker("dois")]
+    workers = [Worker("um"), Worker("dois")]
     for worker in workers:
         worker.start()
     sent = twilio.wait_for_sent(len(rows), timeout=60)

@@ -20,6 +20,7 @@ from django.urls import path
 
 from conversations import clock, trace, turns, work
 from conversations.models import BotTurn, Queue
+from conversations.worker import Worker
 from handoffflow import logs
 from tests.builders import make_with_bot
 
@@ -247,7 +248,7 @@ class TestTheLines:
         BotTurn.objects.update(due_at=clock.now())
         rows = {f"turn {turn.public_id}" for turn in BotTurn.objects.all()}
 
-        worker = work.Worker("lines")
+        worker = Worker("lines")
         worker.start()
         assert asked.acquire(timeout=20)
         assert asked.acquire(timeout=20)

@@ -16,7 +16,7 @@ from unittest import mock
 
 import pytest
 
-from conversations import broadcast, work
+from conversations import broadcast
 from handoffflow import server
 from tests.conftest import ROOT
 
@@ -281,7 +281,7 @@ class TestAWorkerApart:
         monkeypatch.setattr(broadcast, "Ear", ear)
         monkeypatch.setattr(broadcast, "Announcer", mock.Mock)
         worker = mock.Mock()
-        monkeypatch.setattr(work, "Worker", lambda: worker)
+        monkeypatch.setattr("conversations.worker.Worker", lambda: worker)
         running = server.Running(frozenset(roles))
 
         running.start()

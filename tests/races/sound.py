@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversations.models import BotTurn, Conversation, Event, Handoff, Message, Mode
+from conversations.models import BotTurn, Conversation, Event, Handoff, Message, Mode, Note
 
 
 def sound(conversation: Conversation) -> Conversation:
@@ -18,7 +18,7 @@ def sound(conversation: Conversation) -> Conversation:
 def _numbers_have_no_gap(now: Conversation) -> None:
     taken = [
         number
-        for rows in (Message.objects, Event.objects)
+        for rows in (Message.objects, Event.objects, Note.objects)
         for number in rows.filter(conversation=now).values_list("seq", flat=True)
     ]
     assert sorted(taken) == list(range(1, now.seq + 1)), "a number is missing or there twice"

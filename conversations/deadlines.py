@@ -1,0 +1,100 @@
+"""What happens when nobody does anything: every open handoff has one running deadline, and the worker keeps it.
+
+What fell due while no worker was alive gets a little time first, once: whoever was kept from answering by the
+outage is not punished for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from conversations import errors, handoffs, heartbeats, leases, texts, work
+from conversations.contract import Cause, Release
+from conversations.models import Conversation, DueKind, Handoff, Outcomes, WaitingThen
+
+CAUSE = Cause(kind="system", door="worker")
+UNANSWERED = "unanswered"
+CUSTOMER_LEFT = "customer_left"
+GRACE = {
+    DueKind.WAITING: timedelta(minutes=2),
+    DueKind.OFFER: timedelta(seconds=30),
+    DueKind.FIRST_REPLY: timedelta(minutes=2),
+    DueKind.CUSTOMER_SILENT: timedelta(minutes=5),
+}
+LOOK_EVERY = timedelta(seconds=1)
+
+
+def running(_now: datetime) -> QuerySet[Handoff]:
+    return Handoff.objects.exclude(open_for=None).exclude(due_kind="")
+
+
+@work.handles(Handoff, name="deadline", candidates=running, look_every=LOOK_EVERY)
+def run(row: Handoff, now: datetime) -> None:
+    """One deadline that has passed. What it causes takes the row further, or it was no longer true."""
+    if heartbeats.nobody_worked_at(row.due_at, now):
+        leases.reschedule(row, now + GRACE[DueKind(row.due_kind)])
+        return
+    conversation = (
+        Conversation.objects.with_parties().select_related("offered_to").get(pk=row.conversation_id)
+    )
+    try:
+        if conversation.epoch == row.due_epoch:
+            _ENDS[DueKind(row.due_kind)](row, conversation, now)
+    except errors.HandoffError:
+        pass  # somebody was faster
+    leases.finish(row, due_kind="")
+
+
+def _waited(row: Handoff, conversation: Conversation, now: datetime) -> None:
+    queue = conversation.queue
+    if queue and queue.waiting_then == WaitingThen.BOT:
+        handoffs.cancel(conversation, cause=CAUSE, now=now, outcome=Outcomes.EXPIRED, due=row)
+    else:
+        handoffs.overdue(conversation, cause=CAUSE, due=row, now=now)
+
+
+def _offered(row: Handoff, conversation: Conversation, now: datetime) -> None:
+    if conversation.offered_to:
+        handoffs.decline(conversation, cause=CAUSE, operator=conversation.offered_to, now=now, due=row)
+
+
+def _unanswered(row: Handoff, conversation: Conversation, now: datetime) -> None:
+    handoffs.requeue(
+        conversation,
+        cause=CAUSE,
+        why=UNANSWERED,
+        now=now,
+        epoch=row.due_epoch,
+        unanswered=True,
+        due=row,
+    )
+
+
+def _silent(row: Handoff, conversation: Conversation, now: datetime) -> None:
+    if conversation.last_inbound_seq > conversation.answered_seq:
+        return  # it is our turn to speak
+    if row.due_step < len(handoffs.NUDGES):
+        handoffs.nudge(conversation, cause=CAUSE, due=row, now=now)
+        return
+    handoffs.release(
+        conversation,
+        cause=CAUSE,
+        operator=None,
+        epoch=row.due_epoch,
+        seen=conversation.last_inbound_seq,
+        release=Release(outcome=CUSTOMER_LEFT),
+        now=now,
+        due=row,
+        moment=texts.LEFT,
+    )
+
+
+_ENDS: dict[DueKind, Callable[[Handoff, Conversation, datetime], None]] = {
+    DueKind.WAITING: _waited,
+    DueKind.OFFER: _offered,
+    DueKind.FIRST_REPLY: _unanswered,
+    DueKind.CUSTOMER_SILENT: _silent,
+}
