@@ -7,6 +7,7 @@ shows is drawn once for all listeners that see the same. As long as nobody liste
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Set
@@ -19,7 +20,7 @@ from django.db import close_old_connections, connection, connections
 
 from conversations import broadcast, clock, events, wakeup
 from conversations.models import Event
-from operators import gauges, grants
+from operators import gauges, grants, presence
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ LOOKS = {"sqlite": 0.1, "mysql": 0.25, "postgresql": 1.0}
 """How often it looks by itself, in seconds."""
 GATHER_SECONDS = 0.025
 TRUST_SECONDS = 1.0
+PEOPLE_SECONDS = 0.25
+"""Not more often than that, however much happens."""
 CHECK_SECONDS = 3.0
 TROUBLE_SECONDS = 1.0
 MOST_TOLD = 4 * events.MOST
@@ -57,6 +60,7 @@ class Listener:
         self.grants = granted
         self._ended = False
         self._portion: Portion | None = None
+        self._people = self._told_people = ""
         self._woken = asyncio.Event()
 
     def offer(self, news: Portion) -> None:
@@ -69,6 +73,18 @@ class Listener:
             self._portion = Portion(before.events + news.events, news.cursor, frames)
         self._woken.set()
 
+    def see(self, people: presence.Snapshot) -> None:
+        """Who is there; told when it differs from what was told last."""
+        told = json.dumps(people.told(self.grants.operator_id, self.grants.organization_id))
+        if told != self._told_people:
+            self._people = self._told_people = told
+            self._woken.set()
+
+    def take_people(self) -> str:
+        """What there is to tell of who is there, as JSON; "" for nothing."""
+        people, self._people = self._people, ""
+        return people
+
     def end(self) -> None:
         self._ended = True
         self._woken.set()
@@ -77,7 +93,7 @@ class Listener:
         return self._ended
 
     async def next(self, seconds: float) -> Portion | None:
-        """What has come, or None when nothing did for so long or the end has."""
+        """What has come, or None when nothing did for so long, or the end has, or only people came and went."""
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
@@ -96,12 +112,15 @@ class Hub:
         self._draw = draw
         self._listeners: set[Listener] = set()
         self._told: dict[int, None] = {}
+        self._people: presence.Snapshot | None = None
+        self._people_at = 0.0
         self._version: tuple[int, float] = (0, 0.0)
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._woken, self._live = asyncio.Event(), asyncio.Event()
         self._told.clear()
+        self._people, self._people_at = None, 0.0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="hub-db")
         self._tasks = [loop.create_task(self._follow()), loop.create_task(self._check())]
         self._unlisten = wakeup.news.listen(lambda: self._wake(loop))
@@ -127,6 +146,8 @@ class Hub:
         """From here on the listener is told everything; what was before, it has to read itself."""
         self._listeners.add(listener)
         gauges.hub.streams = len(self._listeners)
+        if self._people is not None:
+            listener.see(self._people)
         self._woken.set()
         await self._live.wait()
         if not self.running:
@@ -163,6 +184,7 @@ class Hub:
             self._woken.clear()
             try:
                 feed = await self.read(self._look, cursor)
+                await self._see_people(changed=feed is not None)
             except Exception as error:  # noqa: BLE001 - a database that is away comes back
                 logger.error("the stream cannot read: %s", type(error).__name__)
                 await asyncio.sleep(TROUBLE_SECONDS)
@@ -188,6 +210,19 @@ class Hub:
             return False
         self._version = (version, time.monotonic())
         return True
+
+    async def _see_people(self, *, changed: bool) -> None:
+        """A small table, read as a whole and compared with the last look: an expiry writes nothing."""
+        waited = time.monotonic() - self._people_at
+        if waited < (PEOPLE_SECONDS if changed else TRUST_SECONDS):
+            return
+        self._people_at = time.monotonic()
+        people = await self.read(presence.snapshot, clock.now())
+        if people == self._people:
+            return
+        self._people = people
+        for listener in self._listeners:
+            listener.see(people)
 
     async def _tell(self, feed: events.Feed) -> None:
         news = [event for event in feed.events if self._is_news(event)]

@@ -88,12 +88,8 @@ def available(now: datetime) -> models.QuerySet[Operator]:
     return Operator.objects.filter(there, is_active=True)
 
 
-def view(operator: Operator, conversation: Conversation | None, *, typing: bool, now: datetime) -> None:
-    """What this operator has before their eyes. ``None``: nothing any more."""
-    if conversation is None:
-        if Viewing.objects.filter(operator=operator).delete()[0]:
-            wakeup.news.ring()
-        return
+def view(operator: Operator, conversation: Conversation, *, typing: bool, now: datetime) -> None:
+    """This operator has it before their eyes, or writes in it."""
     fresh = {"expires_at": now + LIFE, "typing_until": now + TYPING if typing else None}
     mine = Viewing.objects.filter(operator=operator, conversation=conversation)
     if not mine.update(**fresh):
@@ -111,9 +107,16 @@ def close(operator: Operator, conversation: Conversation) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer:
+class Person:
     operator: int
     organization: int
+    public_id: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    operator: int
     conversation: str
     """Its public id."""
     name: str
@@ -122,28 +125,40 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Who is there and who looks at what, at one moment, in every company."""
+    """Who is there and who looks at what, at one moment, in every company. Who is left out is offline."""
 
-    states: dict[int, State]
-    organizations: dict[int, int]
-    viewers: tuple[Viewer, ...]
+    people: tuple[Person, ...] = ()
+    viewers: tuple[Viewer, ...] = ()
+
+    def told(self, operator: int, organization: int) -> dict[str, Any]:
+        """What the panel of this operator may know: their colleagues, and who else looks at what they look at."""
+        mine = {viewer.conversation for viewer in self.viewers if viewer.operator == operator}
+        seen: dict[str, list[dict[str, Any]]] = {conversation: [] for conversation in sorted(mine)}
+        for viewer in self.viewers:
+            if viewer.conversation in mine and viewer.operator != operator:
+                seen[viewer.conversation].append({"name": viewer.name, "typing": viewer.typing})
+        team = {one.public_id: one.state for one in self.people if one.organization == organization}
+        return {"team": team, "viewers": seen}
 
 
 def snapshot(now: datetime) -> Snapshot:
-    rows = list(Presence.objects.filter(expires_at__gt=now).select_related("operator"))
+    rows = Presence.objects.filter(expires_at__gt=now).select_related("operator").order_by("operator")
     looking = Viewing.objects.filter(expires_at__gt=now).select_related("operator", "conversation")
     return Snapshot(
-        states={row.operator_id: shown(row, now) for row in rows},
-        organizations={row.operator_id: row.operator.organization_id for row in rows},
+        people=tuple(
+            Person(
+                row.operator_id, row.operator.organization_id, str(row.operator.public_id), shown(row, now)
+            )
+            for row in rows
+        ),
         viewers=tuple(
             Viewer(
                 operator=row.operator_id,
-                organization=row.operator.organization_id,
                 conversation=str(row.conversation.public_id),
                 name=row.operator.shown_name,
                 typing=bool(row.typing_until and row.typing_until > now),
             )
-            for row in looking.order_by("pk")
+            for row in looking.order_by("operator", "pk")
         ),
     )
 

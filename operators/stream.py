@@ -1,8 +1,9 @@
 """``/operator/stream``: what has changed, as server-sent events.
 
 ``changed`` tells of one event: the bubble and the row it changed, or the fact alone, after which the page asks. ``id``
-is the cursor to come back with; what was missed meanwhile is told as facts. ``resync``: too much was missed. A stream
-ends by itself after some minutes, and holds no connection to the database while it lasts.
+is the cursor to come back with; what was missed meanwhile is told as facts. ``resync``: too much was missed.
+``presence``: who of the team is there, and who else looks at what this operator looks at. A stream ends by itself after
+some minutes, and holds no connection to the database while it lasts.
 """
 
 from __future__ import annotations
@@ -71,7 +72,12 @@ async def _frames(listener: Listener, cursor: str | None) -> AsyncIterator[str]:
         while not listener.ended() and loop.time() < end:
             latest = await listener.next(PING_SECONDS)
             news = latest or news
-            told = _told(listener, news, known) if latest else _frame("ping", {}, news.cursor)
+            people = listener.take_people()
+            told = _written("presence", people) if people else ""
+            if latest:
+                told += _told(listener, news, known)
+            elif not people:
+                told = _frame("ping", {}, news.cursor)
             if told and not listener.ended():
                 yield told
     finally:

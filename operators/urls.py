@@ -3,13 +3,14 @@ from __future__ import annotations
 from django.urls import path
 
 from operators import stream
-from operators.views import conversation, finalise, queue
+from operators.views import conversation, finalise, presence, queue
 
 urlpatterns = [
     path("", queue.page, name="operator-queue"),
     path("list", queue.refresh, name="operator-list"),
     path("stream", stream.stream, name="operator-stream"),
     path("next/", queue.take_next, name="operator-next"),
+    path("presence", presence.here, name="operator-presence"),
     path("preferences", queue.prefer, name="operator-preferences"),
     path("c/<uuid:public_id>/", conversation.page, name="operator-conversation"),
     path("c/<uuid:public_id>/thread", conversation.thread, name="operator-thread"),

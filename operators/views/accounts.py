@@ -19,7 +19,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language
 
-from operators import setup
+from conversations import clock
+from operators import presence, setup
 from operators.models import Operator
 
 DEMO_PEOPLE = (
@@ -85,6 +86,15 @@ def speak(response: HttpResponse, language: str) -> None:
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
         samesite="Lax",
     )
+
+
+class Logout(views.LogoutView):
+    """Whoever signs out is gone at once, not only when their presence expires."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if isinstance(request.user, Operator):
+            presence.leave(request.user, now=clock.now())
+        return super().post(request, *args, **kwargs)
 
 
 @require_POST
@@ -166,7 +176,7 @@ def first_access(request: HttpRequest, token: str) -> HttpResponse:
 
 urlpatterns = [
     path("login/", Login.as_view(), name="login"),
-    path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("logout/", Logout.as_view(), name="logout"),
     path("language/", language, name="set_language"),
     path("first/<str:token>/", first_access, name="first_access"),
 ]

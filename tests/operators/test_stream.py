@@ -58,8 +58,17 @@ class Stream:
         self._content = content
         self._frames: list[dict[str, str]] = []
         self.cursor = ""
+        self.people: dict[str, Any] = {}
+        """What was told last of who is there; it may come between any two frames."""
 
     async def next(self) -> dict[str, str]:
+        frame = await self._next()
+        while frame["event"] == "presence":
+            self.people = json.loads(frame["data"])
+            frame = await self._next()
+        return frame
+
+    async def _next(self) -> dict[str, str]:
         while not self._frames:
             chunk = (await anext(self._content)).decode()
             lines = [frame.splitlines() for frame in chunk.strip().split("\n\n")]
@@ -83,7 +92,8 @@ class Stream:
 
     async def over(self) -> bool:
         try:
-            await anext(self._content)
+            while (await anext(self._content)).startswith(b"event: presence"):
+                pass
         except StopAsyncIteration:
             return True
         return False
