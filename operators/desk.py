@@ -134,8 +134,11 @@ def offer(
     return handoffs.offer(conversation, cause=by, operator=operator, why=why, answer_in=answer_in, now=now)
 
 
-def decline(conversation: Conversation, *, operator: Operator, door: Door, now: datetime) -> Handoff:
-    return handoffs.decline(conversation, cause=cause(operator, door), operator=operator, now=now)
+def decline(
+    conversation: Conversation, *, operator: Operator, door: Door, now: datetime, by: Cause | None = None
+) -> Handoff:
+    """The operator, or ``by`` in their name, turns down what was offered to them."""
+    return handoffs.decline(conversation, cause=by or cause(operator, door), operator=operator, now=now)
 
 
 @atomically

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from handoffflow.api import conversations, docs, errors, handoffs, messages, openapi, wire
+from handoffflow.api import conversations, docs, errors, handoffs, messages, moving, openapi, wire
 
 View = Callable[..., HttpResponseBase]
 
@@ -41,6 +41,7 @@ api = Api(
 )
 api.add_router("", conversations.router)
 api.add_router("", handoffs.router)
+api.add_router("", moving.router)
 api.add_router("", messages.router)
 for _kind in (Exception, *api._exception_handlers):
     api.add_exception_handler(_kind, errors.answer)

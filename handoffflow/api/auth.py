@@ -37,6 +37,11 @@ class Caller:
         return Scope.BOT in self.scopes
 
     @property
+    def may_force(self) -> bool:
+        """Whether this caller may take a conversation from whoever has it."""
+        return Scope.ADMIN in self.scopes or (self.operator is not None and self.operator.is_staff)
+
+    @property
     def _operator(self) -> Operator:
         if self.operator is None:
             raise Refused("unauthenticated")

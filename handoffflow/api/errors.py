@@ -64,6 +64,7 @@ CODES: dict[str, Problem] = {
     "invalid": Problem(422, "Invalid", "See errors: each names a field and what is wrong with it."),
     "unknown_agent": Problem(422, "Unknown agent", "There is no such active agent."),
     "outcome_required": Problem(422, "Outcome required", "Say how the service ended."),
+    "note_required": Problem(422, "Note required", "Say what whoever takes it has to know."),
     "window_closed": Problem(
         422, "Window closed", "WhatsApp takes free text only within 24 hours of the customer's last message."
     ),

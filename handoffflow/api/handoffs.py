@@ -94,7 +94,17 @@ def _request(caller: Caller, conv_id: str, body: schemas.HandoffRequest) -> Http
 def _assign(caller: Caller, conv_id: str, body: schemas.Assign) -> HttpResponse:
     conversation = caller.conversation(conv_id)
     agent = caller.agent(body.agent_id)
-    desk.claim(conversation, operator=agent, door="api", now=clock.now(), epoch=body.epoch, by=caller.cause())
+    if body.force and not caller.may_force:
+        raise Refused("scope")
+    desk.claim(
+        conversation,
+        operator=agent,
+        door="api",
+        now=clock.now(),
+        epoch=body.epoch,
+        by=caller.cause(),
+        force=body.force,
+    )
     return render.conversation(conversation)
 
 

@@ -83,8 +83,8 @@ class Assign(Body):
 
     agent_id: Id
     epoch: Seq | None = None
-    force: Literal[False] | None = Field(
-        default=None, description="Taking a conversation from its agent is not supported yet."
+    force: bool = Field(
+        default=False, description="Take it from whoever has it: scope admin, or a supervisor."
     )
 
 

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.django_db
 CALLS: dict[str, tuple[str, str, dict[str, Any], set[str]]] = {
     "request": ("post", "{}/handoff/request", {"reason": "x", "epoch": 1}, {"bot", "desk", "admin"}),
     "assign": ("post", "{}/handoff/assign", {"agent_id": "ana"}, {"desk", "admin"}),
+    "transfer": ("post", "{}/handoff/transfer", {"agent_id": "ana", "note": "x"}, {"desk", "admin"}),
+    "decline": ("post", "{}/handoff/decline", {"agent_id": "ana"}, {"desk", "admin"}),
     "cancel": ("post", "{}/handoff/cancel", {}, {"bot", "desk", "admin"}),
     "release": (
         "post",

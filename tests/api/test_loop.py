@@ -261,14 +261,16 @@ class TestAssign:
         assert (response.status_code, code(response)) == (409, "stale_epoch")
         assert response.json()["epoch"] == conversation.epoch
 
-    def test_does_not_pretend_to_take_by_force(self) -> None:
-        ana, conversation = make_operator("ana"), make_waiting()
+    def test_by_force_takes_it_from_whoever_has_it(self) -> None:
+        ana, bia = make_operator("ana"), make_operator("bia")
+        conversation = make_held(ana)
+        forced = {"agent_id": str(bia.public_id), "force": True}
 
-        response = caller("admin").post(
-            at(conversation, "/handoff/assign"), {"agent_id": str(ana.public_id), "force": True}
-        )
+        refused = caller("desk").post(at(conversation, "/handoff/assign"), forced)
+        taken = caller("admin").post(at(conversation, "/handoff/assign"), forced)
 
-        assert fields(response) == [("force", "choice")]
+        assert code(refused) == "scope"
+        assert (taken.status_code, taken.json()["agent_id"]) == (200, str(bia.public_id))
 
 
 class TestCancel:
