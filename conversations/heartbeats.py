@@ -15,7 +15,12 @@ FRESH = timedelta(seconds=30)
 
 
 def beat(name: str, *, started_at: datetime, now: datetime) -> None:
-    if WorkerHeartbeat.objects.filter(name=name).update(beat_at=now, started_at=started_at):
+    """A worker that was silent for so long that it counted as gone (its database was away, the machine slept) begins
+    to work at its next beat, not when it was started."""
+    own = WorkerHeartbeat.objects.filter(name=name)
+    if own.filter(beat_at__gt=now - FRESH, started_at__gte=started_at).update(beat_at=now):
+        return
+    if own.update(beat_at=now, started_at=now):
         return
     WorkerHeartbeat.objects.filter(beat_at__lt=now - FORGOTTEN).delete()
     WorkerHeartbeat.objects.create(name=name, started_at=started_at, beat_at=now)
@@ -32,6 +37,8 @@ def nobody_worked_at(moment: datetime | None, now: datetime) -> bool:
 
 
 def working_since(now: datetime) -> datetime | None:
-    """Since when there has been a worker; None if none beats."""
+    """Since when there has been a worker; None if none was ever seen. Whoever asks works: where all have fallen
+    silent, it is one that has come back and not beaten yet."""
     alive = WorkerHeartbeat.objects.filter(beat_at__gt=now - FRESH)
-    return cast(datetime | None, alive.aggregate(first=Min("started_at"))["first"])
+    since = cast(datetime | None, alive.aggregate(first=Min("started_at"))["first"])
+    return now if since is None and WorkerHeartbeat.objects.exists() else since
