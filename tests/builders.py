@@ -9,11 +9,22 @@ import itertools
 from datetime import datetime
 from typing import Any
 
-from conversations import clock, handoffs, intake
+from asgiref.sync import async_to_sync
+
+from conversations import clock, handoffs, intake, work
 from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause
-from conversations.models import Conversation, InboundWebhook, Message, Organization, Queue, Sender
-from operators import desk
+from conversations.models import (
+    Conversation,
+    Event,
+    InboundWebhook,
+    Message,
+    Note,
+    Organization,
+    Queue,
+    Sender,
+)
+from operators import desk, presence
 from operators.models import Operator, Reason
 
 JOAO = "whatsapp:+5511987654321"
@@ -40,6 +51,18 @@ def make_operator(username: str, *, capacity: int = 6, staff: bool = False) -> O
     make_sender()
     operator = Operator.objects.create_user(username, password="demo", capacity=capacity, is_staff=staff)
     operator.queues.set(Queue.objects.for_organization(operator.organization))
+    return operator
+
+
+def make_queue(name: str, **changes: Any) -> Queue:
+    """One more queue of the company, which nobody serves yet."""
+    return Queue.objects.create(organization=make_sender().organization, name=name, **changes)
+
+
+def make_present(username: str, *, now: datetime | None = None, **params: Any) -> Operator:
+    """An operator whose panel is open."""
+    operator = make_operator(username, **params)
+    presence.beat(operator, now=now or clock.now())
     return operator
 
 
@@ -99,3 +122,31 @@ def fresh(conversation: Conversation) -> Conversation:
 
 def bubbles(conversation: Conversation) -> list[Message]:
     return list(Message.objects.filter(conversation=conversation).in_order())
+
+
+def kinds(conversation: Conversation) -> list[str]:
+    events = Event.objects.filter(conversation=conversation).order_by("seq")
+    return list(events.values_list("kind", flat=True))
+
+
+def last_event(conversation: Conversation) -> Event:
+    return Event.objects.filter(conversation=conversation).order_by("-seq")[0]
+
+
+def numbers(conversation: Conversation) -> list[int]:
+    """Every number of the thread that something carries."""
+    rows: tuple[Any, ...] = (Message.objects, Event.objects, Note.objects)
+    return sorted(
+        number
+        for some in rows
+        for number in some.filter(conversation=conversation).values_list("seq", flat=True)
+    )
+
+
+def time_passes(handler: str, now: datetime) -> int:
+    """The worker's look at one kind of due row at that moment; how many it handled."""
+    work.load_handlers()
+    rows, _next = work.claim_due(work.handlers[handler], now, limit=100)
+    for row in rows:
+        async_to_sync(work.handlers[handler].run)(row, now)
+    return len(rows)

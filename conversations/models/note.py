@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -7,6 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import Public
 from conversations.models.conversation import Conversation
+
+if TYPE_CHECKING:
+    from operators.models import Operator
 
 
 class NoteKind(models.TextChoices):
@@ -16,8 +21,10 @@ class NoteKind(models.TextChoices):
 
 
 class NoteQuerySet(models.QuerySet["Note"]):
-    def readable_by(self, operator: object) -> NoteQuerySet:
-        """Everybody's notes, and the whispers that this operator wrote or is meant to read."""
+    def readable_by(self, operator: Operator) -> NoteQuerySet:
+        """Everybody's notes, and the whispers that this operator wrote or is meant to read; supervisors read all."""
+        if operator.is_staff:
+            return self.all()
         mine = Q(for_operator=operator) | Q(author=operator)
         return self.filter(~Q(kind=NoteKind.WHISPER) | mine)
 
