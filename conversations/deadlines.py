@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 
-from conversations import errors, handoffs, heartbeats, leases, texts, work
+from conversations import errors, handoffs, heartbeats, leases, notices, texts, work
+from conversations.atomically import atomically
 from conversations.contract import Cause, Release
 from conversations.models import Conversation, DueKind, Handoff, Outcomes, WaitingThen
+
+if TYPE_CHECKING:
+    from operators.models import Operator
+
+    Listener = Callable[[Operator, datetime], None]
 
 CAUSE = Cause(kind="system", door="worker")
 UNANSWERED = "unanswered"
@@ -25,6 +32,14 @@ GRACE = {
     DueKind.CUSTOMER_SILENT: timedelta(minutes=5),
 }
 LOOK_EVERY = timedelta(seconds=1)
+
+_when_an_offer_passes: list[Listener] = []
+
+
+def when_an_offer_passes(listener: Listener) -> Listener:
+    """Let the desk know who did not answer, in the transaction that takes the offer back."""
+    _when_an_offer_passes.append(listener)
+    return listener
 
 
 def running(_now: datetime) -> QuerySet[Handoff]:
@@ -56,9 +71,14 @@ def _waited(row: Handoff, conversation: Conversation, now: datetime) -> None:
         handoffs.overdue(conversation, cause=CAUSE, due=row, now=now)
 
 
+@atomically
 def _offered(row: Handoff, conversation: Conversation, now: datetime) -> None:
-    if conversation.offered_to:
-        handoffs.decline(conversation, cause=CAUSE, operator=conversation.offered_to, now=now, due=row)
+    operator = conversation.offered_to
+    if operator is None:
+        return
+    for tell in _when_an_offer_passes:
+        tell(operator, now)
+    handoffs.decline(conversation, cause=CAUSE, operator=operator, now=now, due=row)
 
 
 def _unanswered(row: Handoff, conversation: Conversation, now: datetime) -> None:
@@ -76,6 +96,8 @@ def _unanswered(row: Handoff, conversation: Conversation, now: datetime) -> None
 def _silent(row: Handoff, conversation: Conversation, now: datetime) -> None:
     if conversation.last_inbound_seq > conversation.answered_seq:
         return  # it is our turn to speak
+    if not notices.may_speak(conversation, now):
+        return  # nobody can ask them any more: whoever has it decides
     if row.due_step < len(handoffs.NUDGES):
         handoffs.nudge(conversation, cause=CAUSE, due=row, now=now)
         return
