@@ -72,7 +72,8 @@ def stays_silent(due: Handoff, taken: Conversation, now: datetime) -> None:
 def waits_again(
     handoff: Handoff, taken: Conversation, now: datetime, *, answer_by: datetime | None, due: Handoff | None
 ) -> None:
-    """Nobody has it any more. An offer to one person (``answer_by``) stands before the time to wait for anybody."""
+    """Nobody has it any more, and whoever had it is not offered it again. An offer to one person (``answer_by``)
+    stands before the time to wait for anybody."""
     waits_until = _after(now, taken.queue.longest_wait) if taken.queue else None
     _move(
         handoff,
@@ -80,7 +81,7 @@ def waits_again(
         operator=None,
         handoff_at=None,
         queue=taken.queue,
-        passed_over=[],
+        passed_over=[str(handoff.operator.public_id)] if handoff.operator else [],
         waiting_due_at=waits_until,
         **_deadline(
             DueKind.OFFER if answer_by else DueKind.WAITING,
@@ -126,7 +127,7 @@ def end(
 
 
 def _move(handoff: Handoff, due: Handoff | None = None, **changes: Any) -> None:
-    row = Handoff.objects.filter(pk=handoff.pk)
+    row = Handoff.objects.filter(pk=handoff.pk).exclude(open_for=None)
     if due is not None:
         row = row.filter(lease_number=due.lease_number)
     if not row.update(**_moved(changes)):

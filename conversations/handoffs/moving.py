@@ -152,7 +152,7 @@ def _move(
     numbers: int = 0,
     due: Handoff | None = None,
 ) -> _Waits | None:
-    handoff = Handoff.objects.filter(open_for=conversation).first()
+    handoff = Handoff.objects.filter(open_for=conversation).select_related("operator").first()
     if handoff is None:
         return None
     numbers += notices.numbers(moved.lines(conversation))
