@@ -6,7 +6,7 @@ João is the customer, Robô the bot, Ana and Bia serve, Caio supervises, Davi i
 from __future__ import annotations
 
 import itertools
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -114,6 +114,17 @@ def make_held(operator: Operator, *, now: datetime | None = None, **params: Any)
     conversation = make_waiting(now=now, **params)
     desk.claim(conversation, operator=operator, door="panel", now=now or clock.now())
     return Conversation.objects.with_parties().get(pk=conversation.pk)
+
+
+def make_offered(conversation: Conversation, operator: Operator, *, now: datetime | None = None) -> None:
+    desk.offer(
+        conversation,
+        operator=operator,
+        by=Cause(kind="system", door="worker"),
+        why="longest_idle",
+        answer_in=timedelta(seconds=30),
+        now=now or clock.now(),
+    )
 
 
 def fresh(conversation: Conversation) -> Conversation:

@@ -149,6 +149,25 @@ def _plain_http_for_browsers(request: pytest.FixtureRequest) -> None:
         settings.CSRF_TRUSTED_ORIGINS = [settings.APP_URL]
 
 
+@pytest.fixture(autouse=True)
+def _stories_agree_with_rows(request: pytest.FixtureRequest, _django_db_marker: None) -> Iterator[None]:
+    """Whatever a test did: who has each conversation is what its story says, or the test says why it is not."""
+    node: pytest.Item = request.node
+    if not node.get_closest_marker("django_db") and "_django_db_helper" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("_django_db_helper")  # taken down after this one
+    yield
+    from tests import story
+
+    found = story.disagreements()
+    if forges := node.get_closest_marker("forges_rows"):
+        assert forges.args, "forges_rows has to say why"
+        assert found, "this test forges nothing any more"
+    else:
+        assert found == []
+
+
 @pytest.fixture
 def simulator_enabled(settings: Any) -> Iterator[None]:
     """The simulator's pages are mounted for this test; they are not otherwise."""

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from conversations import clock, handoffs
+from conversations.bots.base import HandoffRequest
 from conversations.models import Contact, Conversation, Organization, Sender
 from tests.api.calls import Api, caller, code
-from tests.builders import make_operator, make_sender, make_waiting
+from tests.builders import CUSTOMER, make_operator, make_sender, make_waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +108,7 @@ class TestForeigners:
         assert str(foreign.public_id).encode() not in theirs.content
 
     def test_are_in_no_list(self, foreign: Conversation) -> None:
-        Conversation.objects.filter(pk=foreign.pk).update(mode="queued")
+        handoffs.request(foreign, cause=CUSTOMER, request=HandoffRequest(reason="api"), now=clock.now())
         ours = make_waiting()
 
         for path in ("/conversations", "/conversations/handoff/queue"):

@@ -169,6 +169,7 @@ class TestSending:
 
 
 class TestTheFence:
+    @pytest.mark.forges_rows("a later epoch, and the bot's line not cancelled by what began it")
     def test_stops_a_bot_whose_customer_asked_for_a_person(self, twilio: StandIn) -> None:
         """The engine cancels waiting lines itself; here it has not, as when the two meet."""
         conversation = make_with_bot()
@@ -208,6 +209,7 @@ class TestTheFence:
         assert delivery._start(claimed, clock.now()) is False
         assert shown(row) == ("cancelled", "cancelled")
 
+    @pytest.mark.forges_rows("a later epoch, whatever began it")
     def test_does_not_hold_what_an_operator_said(
         self, held: Conversation, ana: Operator, twilio: StandIn
     ) -> None:

@@ -28,6 +28,7 @@ from tests.builders import (
     bubbles,
     fresh,
     make_held,
+    make_offered,
     make_operator,
     make_sender,
     make_waiting,
@@ -225,7 +226,7 @@ class TestClaim:
 
     def test_of_one_offered_to_somebody_else_is_refused(self) -> None:
         conversation, ana, bia = make_waiting(), make_operator("ana"), make_operator("bia")
-        Conversation.objects.filter(pk=conversation.pk).update(offered_to=bia)
+        make_offered(conversation, bia)
 
         with pytest.raises(errors.AlreadyClaimed):
             desk.claim(conversation, operator=ana, door="panel", now=clock.now())
@@ -243,7 +244,7 @@ class TestClaim:
     def test_next_never_takes_what_is_offered_to_somebody_else(self) -> None:
         ana, bia = make_operator("ana"), make_operator("bia")
         conversation = make_waiting()
-        Conversation.objects.filter(pk=conversation.pk).update(offered_to=bia)
+        make_offered(conversation, bia)
 
         assert desk.claim_next(ana, door="panel", now=clock.now()) is None
         assert desk.claim_next(bia, door="panel", now=clock.now()) == conversation

@@ -153,7 +153,7 @@ class TestWhatIsTyped:
         box(panel).fill("quase lá")
 
         bia = builders.make_operator("bia")
-        Conversation.objects.filter(pk=held.pk).update(operator=bia, epoch=held.epoch + 1, seq=held.seq + 1)
+        desk.claim(held, operator=bia, door="panel", now=clock.now(), force=True)
 
         expect(panel.get_by_text("já está atendendo")).to_be_visible()
         expect(panel.get_by_label("Seu texto não foi enviado")).to_have_value("quase lá")

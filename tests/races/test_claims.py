@@ -39,6 +39,7 @@ def test_ten_operators_claim_one_conversation_and_the_losers_learn_who_has_it(ra
             race.saw(won=len(won), told_who_has_it=len(lost))
 
 
+@pytest.mark.forges_rows("what was taken is put back between the rounds")
 def test_an_operator_with_five_places_never_takes_a_sixth(race: Race) -> None:
     many = 50
     with together(many, race) as at_once:
