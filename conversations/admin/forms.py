@@ -17,13 +17,49 @@ else:
     ModelForm = forms.ModelForm
 
 MOMENTS = {
-    texts.WAITING: (_("When somebody asks for a person"), _("The conversation has just entered the queue.")),
-    texts.CLAIMED: (_("When an operator takes it"), ""),
+    texts.WAITING: (
+        _("When somebody asks for a person"),
+        _("The conversation has just entered the queue. {position} becomes the customer's place in it."),
+    ),
+    texts.POSITION: (
+        _("Their place in the queue"),
+        _(
+            "Added to the product's own words above, and the answer when they ask while they wait, at most once in"
+            " ten minutes. {position} becomes the place: 1 is next."
+        ),
+    ),
+    texts.STILL_WAITING: (
+        _("When they have waited as long as the queue allows"),
+        _("Said once. The conversation stays in the queue, one priority higher."),
+    ),
+    texts.EXPIRED: (
+        _("When nobody came in time"),
+        _("The longest wait is over, and the conversation goes back to the bot."),
+    ),
     texts.CANCELLED: (_("When the customer goes back to the bot"), _("They stopped waiting.")),
-    texts.FAREWELL: (_("When the service ends"), ""),
-    texts.EXPIRED: (_("When nobody came in time"), ""),
+    texts.CLAIMED: (_("When an operator takes it"), _("A greeting before the operator writes.")),
+    texts.TRANSFERRED: (
+        _("When it is handed to a colleague or to another queue"),
+        _("Said in the words of the queue it goes to."),
+    ),
+    texts.REQUEUED: (
+        _("When it goes back to the front of the queue"),
+        _("Whoever had taken it did not answer, is gone, or a supervisor took it away."),
+    ),
+    texts.NUDGE: (_("When the customer is silent"), _("Asked once the time set above has passed.")),
+    texts.LAST_NUDGE: (
+        _("When the customer stays silent"),
+        _("Asked after the same time again, as a warning that the chat will be finished."),
+    ),
+    texts.LEFT: (
+        _("When the chat is finished because of silence"),
+        _("After the same time once more. The conversation goes back to the bot."),
+    ),
+    texts.FAREWELL: (_("When the service ends"), _("The operator has finished the chat.")),
 }
 LONGEST = 1000
+PLACED = {texts.WAITING, texts.POSITION}
+"""Where the customer's place in the queue may be named."""
 
 
 def text_field(moment: str, language: str) -> str:
@@ -39,7 +75,10 @@ class QueueForm(ModelForm):
 
     class Meta:
         model = Queue
-        fields = ("name", "order", "is_default")
+        fields = (
+            *("name", "order", "is_default", "auto_offer", "offer_seconds"),
+            *("waiting_minutes", "waiting_then", "first_reply_minutes", "silent_minutes"),
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,6 +91,16 @@ class QueueForm(ModelForm):
                 field.widget.attrs["placeholder"] = texts.default(moment, language)
             silent = bool(said) and not any(said.values())
             self.fields[silence_field(moment)].initial = silent
+
+    def clean(self) -> dict[str, Any]:
+        """Elsewhere the customer would read the placeholder itself."""
+        given = super().clean() or {}
+        for moment in set(texts.MOMENTS) - PLACED:
+            for language, _name in settings.LANGUAGES:
+                name = text_field(moment, language)
+                if texts.PLACE in (given.get(name) or ""):
+                    self.add_error(name, _("The place in the queue is not known at this moment."))
+        return given
 
     def stored_texts(self) -> dict[str, dict[str, str]]:
         stored = {}

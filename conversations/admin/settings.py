@@ -17,22 +17,40 @@ from conversations.admin import base, forms
 from conversations.models import BotAnswer, Handoff, Queue, Sender
 
 
-@admin.register(Queue)
 class QueueAdmin(base.Scoped):
+    """Registered by the desk, which knows who serves."""
+
+    served_by: tuple[str, ...] = ()
     form = forms.QueueForm
     ordering = ("order", "name")
-    list_display = ("name", "order", "is_default")
+    list_display = ("name", "order", "is_default", "auto_offer", "waits", "answers")
+    waits = base.shown("waiting_minutes", _("longest wait, in minutes"))
+    answers = base.shown("first_reply_minutes", _("longest time to the first reply, in minutes"))
     list_editable = ("order",)
     search_fields = ("name",)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        sections: list[Any] = [(None, {"fields": ("name", "order", "is_default")})]
-        for moment in texts.MOMENTS:
-            title, description = forms.MOMENTS[moment]
-            languages = tuple(forms.text_field(moment, code) for code in texts.LANGUAGES)
-            fields = (languages, forms.silence_field(moment))
-            sections.append((title, {"fields": fields, "description": description, "classes": ("three",)}))
-        return sections
+        sections: list[Any] = [
+            (None, {"fields": ("name", *self.served_by, "order", "is_default")}),
+            (_("Who gets the next one"), {"fields": ("auto_offer", "offer_seconds")}),
+            (
+                _("Deadlines"),
+                {
+                    "fields": ("waiting_minutes", "waiting_then", "first_reply_minutes", "silent_minutes"),
+                    "description": _("An empty field sets no deadline."),
+                },
+            ),
+        ]
+        return sections + [self._moment(moment, obj) for moment in texts.MOMENTS]
+
+    def _moment(self, moment: str, obj: Any) -> Any:
+        """Folded away unless it is the first or the queue has words of its own there."""
+        title, description = forms.MOMENTS[moment]
+        languages = tuple(forms.text_field(moment, code) for code in texts.LANGUAGES)
+        open_at_first = moment == texts.WAITING or bool(obj and obj.texts.get(moment))
+        classes = ("three",) if open_at_first else ("three", "collapse")
+        fields = (languages, forms.silence_field(moment))
+        return title, {"fields": fields, "description": description, "classes": classes}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

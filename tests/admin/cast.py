@@ -1,0 +1,51 @@
+"""The lists of the admin, and another company with something in each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from conversations.models import BotAnswer, InboundWebhook, Queue, Sender
+from handoffflow.models import ApiKey
+from operators.models import Reason
+from tests import builders
+
+LISTS = (
+    "conversations/botanswer",
+    "conversations/conversation",
+    "conversations/delivery",
+    "conversations/handoff",
+    "conversations/inboundwebhook",
+    "conversations/queue",
+    "conversations/sender",
+    "handoffflow/apikey",
+    "operators/operator",
+    "operators/reason",
+)
+
+
+def rival() -> dict[str, Any]:
+    """Another company with one of everything that a supervisor of it would see."""
+    davi = builders.make_stranger()
+    company = davi.organization
+    sender = Sender.objects.create(
+        organization=company, name="Rival", address="whatsapp:+1", account_sid="AC9"
+    )
+    queue = Queue.objects.create(organization=company, name="Fila rival")
+    return {
+        "operator": davi,
+        "sender": sender,
+        "queue": queue,
+        "reason": Reason.objects.create(organization=company, code="rival", labels={"en": "Rival"}),
+        "botanswer": BotAnswer.objects.create(sender=sender, label="Rival"),
+        "apikey": ApiKey.objects.issue(organization=company, name="Rival", scopes=["read"])[0],
+        "inboundwebhook": InboundWebhook.objects.create(
+            organization=company,
+            sender=sender,
+            provider_sid="SM9",
+            params={},
+            outcome="failed",
+            received_at=timezone.now(),
+        ),
+    }

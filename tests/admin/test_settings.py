@@ -1,0 +1,157 @@
+"""What supervisors set about queues and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from conversations import texts
+from conversations.admin import forms
+from conversations.models import Conversation, Handoff, Queue, Sender
+from operators.models import Operator
+from tests import builders
+
+pytestmark = pytest.mark.django_db
+
+
+class TestQueue:
+    def form(self, **changes: Any) -> dict[str, Any]:
+        required = {"name": "Entrega", "order": "2", "offer_seconds": "30", "waiting_then": "raise"}
+        return {**required, **changes}
+
+    def test_asks_for_words_at_every_moment(self) -> None:
+        assert set(forms.MOMENTS) == set(texts.MOMENTS)
+        assert all(title and description for title, description in forms.MOMENTS.values())
+
+    def test_stores_who_serves_and_the_deadlines(self, client: Client, caio: Operator) -> None:
+        ana, bia = builders.make_operator("ana"), builders.make_operator("bia")
+
+        client.post(
+            "/admin/conversations/queue/add/",
+            self.form(
+                operators=[ana.pk],
+                auto_offer="on",
+                offer_seconds="45",
+                waiting_minutes="15",
+                waiting_then="bot",
+                first_reply_minutes="",
+                silent_minutes="20",
+            ),
+        )
+
+        queue = Queue.objects.get(name="Entrega")
+        assert list(queue.operators.all()) == [ana]
+        assert bia.queues.count() == 1
+        assert (queue.auto_offer, queue.offer_seconds, queue.waiting_then) == (True, 45, "bot")
+        assert (queue.waiting_minutes, queue.first_reply_minutes, queue.silent_minutes) == (15, None, 20)
+
+    def test_keeps_those_who_no_longer_work_here(self, client: Client, caio: Operator) -> None:
+        """They are not asked for, and serve it again when they come back."""
+        queue, ana = Queue.objects.get(), builders.make_operator("ana")
+        gone = builders.make_operator("leo")
+        Operator.objects.filter(pk=gone.pk).update(is_active=False)
+
+        client.post(f"/admin/conversations/queue/{queue.pk}/change/", self.form(operators=[caio.pk]))
+
+        assert set(queue.operators.all()) == {caio, gone}
+        assert not ana.queues.exists()
+
+    def test_is_served_by_nobody_of_another_company(self, client: Client, caio: Operator) -> None:
+        davi = builders.make_stranger()
+
+        client.post("/admin/conversations/queue/add/", self.form(operators=[davi.pk]))
+
+        assert not Queue.objects.filter(name="Entrega").exists()
+        assert "davi" not in client.get("/admin/conversations/queue/add/").content.decode()
+
+    def test_names_the_place_only_where_it_is_known(self, client: Client, caio: Operator) -> None:
+        known = self.form(text_waiting_pt_br="Você é o {position}º.")
+        client.post("/admin/conversations/queue/add/", known)
+        client.post(
+            "/admin/conversations/queue/add/", self.form(name="Outra", text_claimed_pt_br="{position}!")
+        )
+
+        assert list(Queue.objects.order_by("pk").values_list("name", flat=True)) == ["Atendimento", "Entrega"]
+
+    def test_stores_texts_by_moment_and_language(self, client: Client, caio: Operator) -> None:
+        client.post(
+            "/admin/conversations/queue/add/",
+            self.form(text_waiting_pt_br="Já vou!", text_waiting_es="¡Ya voy!", silent_farewell="on"),
+        )
+
+        queue = Queue.objects.get(name="Entrega")
+        assert queue.organization == caio.organization
+        assert queue.texts["waiting"] == {"pt-br": "Já vou!", "es": "¡Ya voy!"}
+        assert queue.text("farewell", "en") == ""
+        assert queue.text("claimed", "pt-br") is None
+
+    def test_shows_what_was_stored(self, client: Client, caio: Operator) -> None:
+        queue = Queue.objects.get()
+        Queue.objects.update(
+            texts={"waiting": {"pt-br": "Já vou!"}, "expired": dict.fromkeys(("pt-br",), "")}
+        )
+
+        page = client.get(f"/admin/conversations/queue/{queue.pk}/change/").content.decode()
+
+        assert "Já vou!</textarea>" in page
+        assert '<input type="checkbox" name="silent_expired" id="id_silent_expired" checked>' in page
+
+    def test_has_one_default(self, client: Client, caio: Operator) -> None:
+        client.post("/admin/conversations/queue/add/", self.form(is_default="on"))
+
+        assert list(Queue.objects.filter(is_default=True).values_list("name", flat=True)) == ["Entrega"]
+
+    def test_refuses_a_second_of_its_name_in_words(self, client: Client, caio: Operator) -> None:
+        response = client.post("/admin/conversations/queue/add/", self.form(name="Atendimento"))
+
+        assert response.status_code == 200
+        assert "Já existe um registro com este nome." in response.content.decode()
+
+    def test_stays_once_somebody_was_served_in_it(self, client: Client, served: Conversation) -> None:
+        queue = Handoff.objects.get().queue
+        assert queue is not None
+
+        assert (
+            client.post(f"/admin/conversations/queue/{queue.pk}/delete/", {"post": "yes"}).status_code == 403
+        )
+
+    def test_goes_while_unused(self, client: Client, caio: Operator) -> None:
+        unused = Queue.objects.create(organization=caio.organization, name="Engano")
+
+        client.post(f"/admin/conversations/queue/{unused.pk}/delete/", {"post": "yes"})
+
+        assert not Queue.objects.filter(pk=unused.pk).exists()
+
+
+class TestSender:
+    def test_keeps_its_token_to_itself(self, client: Client, caio: Operator) -> None:
+        client.post(
+            "/admin/conversations/sender/add/",
+            {
+                "name": "Loja",
+                "address": "whatsapp:+5511900000000",
+                "account_sid": "AC" + "2" * 32,
+                "auth_token": "segredo-da-loja",
+                "bot_engine": "rules",
+            },
+        )
+
+        sender = Sender.objects.get(name="Loja")
+        page = client.get(f"/admin/conversations/sender/{sender.pk}/change/").content.decode()
+        assert sender.auth_token == "segredo-da-loja"
+        assert "segredo-da-loja" not in sender.auth_token_encrypted
+        assert "segredo-da-loja" not in page
+
+    def test_keeps_the_token_that_was_not_typed_again(self, client: Client, caio: Operator) -> None:
+        sender = builders.make_sender()
+        sender.auth_token = "segredo"
+        sender.save()
+
+        client.post(
+            f"/admin/conversations/sender/{sender.pk}/change/", {"name": "Outro nome", "bot_engine": "none"}
+        )
+
+        sender.refresh_from_db()
+        assert (sender.name, sender.bot_engine, sender.auth_token) == ("Outro nome", "none", "segredo")
