@@ -7,7 +7,6 @@ becomes ``unknown`` and is settled by the status callback, by Twilio's list or b
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -17,18 +16,15 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from conversations import (
     clock,
-    errors,
     failpoints,
     leases,
     outcomes,
     settling,
     statuses,
     together,
-    wakeup,
     work,
 )
 from conversations.atomically import atomically
-from conversations.contract import Cause
 from conversations.models import (
     Conversation,
     Delivery,
@@ -40,8 +36,20 @@ from conversations.models import (
 from conversations.statuses import QUIET, apply_report
 from conversations.twilio import client
 from conversations.twilio import errors as codes
+from conversations.verdicts import DOUBT, AlreadySettled, NotRetryable, arrived, discard, in_doubt, retry
 
-__all__ = ["NotRetryable", "apply_report", "discard", "retry", "run", "waiting"]
+__all__ = [
+    "DOUBT",
+    "AlreadySettled",
+    "NotRetryable",
+    "apply_report",
+    "arrived",
+    "discard",
+    "in_doubt",
+    "retry",
+    "run",
+    "waiting",
+]
 
 AT_ONCE = 100
 """Calls under way. Twilio answers 429 to more than an account may make, and those lines wait for a moment."""
@@ -49,17 +57,9 @@ LEASE = timedelta(seconds=30)
 """Longer than one call can take; then whoever held the row is dead, and what it did is unknown."""
 HOLD = timedelta(seconds=20)
 """How long an unknown delivery keeps the next ones of its conversation waiting."""
-DOUBT = timedelta(seconds=60)
-"""A callback or Twilio's list usually settles an unknown delivery sooner; from here on a person may decide."""
 CAUSE = settling.CAUSE
 
 End = tuple[Delivery, client.Outcome, datetime]
-
-
-class NotRetryable(errors.HandoffError):
-    """Another attempt cannot change the result, or the message is not one that failed."""
-
-    code = "not_retryable"
 
 
 def waiting(now: datetime) -> QuerySet[Delivery]:
@@ -216,82 +216,3 @@ def _end_all(items: Sequence[End]) -> dict[int, None]:
 
 
 ending = together.Together(_end_all, lambda item: outcomes.settle(*item))
-
-
-# What a person may do -----------------------------------------------------------------------------
-
-
-def in_doubt(row: Delivery, now: datetime) -> bool:
-    """Whether it has been unknown for so long that somebody should look."""
-    return row.unknown_since is not None and now - row.unknown_since > DOUBT
-
-
-@atomically
-def retry(message: Message, *, cause: Cause, now: datetime, unconfirmed: bool = False) -> Message:
-    """Send a failed message once more, or with ``unconfirmed`` one whose outcome nobody could find out."""
-    row = Delivery.objects.select_related("message", "conversation__contact").get(message=message)
-    if not _worth_another_try(row, now, unconfirmed=unconfirmed):
-        raise NotRetryable
-    if row.conversation.contact.opted_out_at:
-        raise errors.OptedOut
-    if not row.conversation.window_open(now):
-        raise errors.WindowClosed
-    again = statuses.change(
-        row.message,
-        Status.QUEUED,
-        when=Q(status=Status.UNKNOWN if unconfirmed else Status.FAILED),
-        cause=cause,
-        now=now,
-        rank=0,
-        error_code=None,
-        provider_sid=None,
-    )
-    if not again:
-        raise NotRetryable
-    # A new id in the callback's address: late reports of the attempt before are not about this one.
-    _put(
-        row, state=DeliveryState.QUEUED, due_at=now, public_id=uuid.uuid4(), started_at=None, fell_back=False
-    )
-    message.refresh_from_db()
-    return message
-
-
-def _worth_another_try(row: Delivery, now: datetime, *, unconfirmed: bool) -> bool:
-    if unconfirmed:
-        return row.message.status == Status.UNKNOWN and in_doubt(row, now)
-    known = codes.reaction(row.message.error_code, row.cause)
-    return row.message.status == Status.FAILED and known.retryable
-
-
-@atomically
-def discard(message: Message, *, cause: Cause, now: datetime) -> Message:
-    """Give a message up that failed, is unconfirmed or still waits. It stays in the thread, struck through."""
-    row = Delivery.objects.select_related("message").get(message=message)
-    given_up = (Status.FAILED, Status.UNKNOWN, Status.QUEUED)
-    settled = statuses.change(
-        row.message, Status.CANCELLED, when=Q(status__in=given_up), cause=cause, now=now, error_code=None
-    )
-    if not settled:
-        raise NotRetryable
-    _put(row, state=DeliveryState.CANCELLED, due_at=None)
-    message.refresh_from_db()
-    return message
-
-
-def _put(row: Delivery, **changes: object) -> None:
-    """A person's word on a row that no worker is calling Twilio for."""
-    moved = Delivery.objects.filter(pk=row.pk).exclude(state=DeliveryState.SENDING)
-    changed = moved.update(
-        lease_number=F("lease_number") + 1,
-        leased_until=None,
-        attempts=0,
-        unknown_since=None,
-        listings_without=0,
-        fenced=False,
-        cause="",
-        error_code=None,
-        **changes,
-    )
-    if not changed:
-        raise NotRetryable
-    transaction.on_commit(wakeup.ring)

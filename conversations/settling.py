@@ -71,9 +71,11 @@ def _match(row: Delivery, found: list[client.Listed]) -> client.Listed | None:
 
 
 def _twins_before(row: Delivery) -> int:
+    """Earlier ones with this text that have no SID: unknown, or said by a person to have arrived."""
     return Delivery.objects.filter(
         conversation=row.conversation_id,
-        state=DeliveryState.UNKNOWN,
+        state__in=(DeliveryState.UNKNOWN, DeliveryState.ACCEPTED),
+        message__provider_sid=None,
         recipient=row.recipient,
         body=row.body,
         seq__lt=row.seq,

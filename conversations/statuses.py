@@ -42,6 +42,9 @@ LATTICE: dict[str, tuple[int, Status]] = {
     "read": (50, Status.READ),
 }
 
+BY_WORD = 33
+"""A person says that it arrived: more than Twilio's ``sent``, less than whatever Twilio says became of it."""
+
 
 class _Nothing(Exception):
     """Rolls back the number that was taken for an event that did not happen."""
@@ -144,6 +147,7 @@ def observe(message: Message, *, status: str, code: int | None, cause: Cause, no
 def change(message: Message, status: Status, *, when: Q, cause: Cause, now: datetime, **fields: Any) -> bool:
     """Change what a message shows, together with the event that tells of it; or nothing at all."""
     row = Message.objects.filter(when, pk=message.pk)
+    fields["failed_at"] = now if status == Status.FAILED else None
     same = Q(status__in=QUIET) if status in QUIET else Q(status=status, error_code=fields.get("error_code"))
     # The message as it was read says which of the two is likely; the database says which it is.
     quiet_first = message.status == status or {message.status, status} <= set(QUIET)

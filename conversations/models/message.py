@@ -81,6 +81,8 @@ class Message(Public):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RECEIVED)
     rank = models.SmallIntegerField(default=0)
     error_code = models.PositiveIntegerField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True, db_index=True, editable=False)
+    """Since when it counts as failed; null otherwise, so that the index holds only those."""
 
     objects = MessageQuerySet.as_manager()
 
