@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal, cast
+from uuid import UUID
 
 from django.utils.datastructures import MultiValueDict
 
@@ -53,6 +54,34 @@ class ReleaseForm:
 
     def release(self) -> Release:
         return Release(outcome=self.outcome, summary=self.summary, resume=self.resume)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferForm:
+    """``to`` is ``queue:`` or ``operator:`` and a public id."""
+
+    to: str
+    note: str
+    epoch: int | None
+
+    @classmethod
+    def read(cls, post: MultiValueDict[str, str]) -> TransferForm:
+        return cls(to=_line(post, "to"), note=post.get("note") or "", epoch=_fence(post, "epoch"))
+
+    @property
+    def queue(self) -> UUID | None:
+        return _id(self.to, "queue:")
+
+    @property
+    def person(self) -> UUID | None:
+        return _id(self.to, "operator:")
+
+
+def _id(text: str, kind: str) -> UUID | None:
+    try:
+        return UUID(text.removeprefix(kind)) if text.startswith(kind) else None
+    except ValueError:
+        return None
 
 
 def _line(post: MultiValueDict[str, str], name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.db.models import Exists
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Conversation, Due, Organization, Queue
@@ -37,8 +38,9 @@ class OperatorManager(UserManager["Operator"]):
         colleagues = self.filter(organization=operator.organization_id, is_active=True).exclude(
             pk=operator.pk
         )
-        queues = Queue.objects.filter(organization=operator.organization_id)
-        return not colleagues.exists() and queues.count() <= 1
+        queues = Queue.objects.filter(organization=operator.organization_id).order_by("pk")
+        second_queue = queues[1:2]
+        return not self.filter(Exists(colleagues) | Exists(second_queue), pk=operator.pk).exists()
 
 
 class Operator(Public, AbstractUser):

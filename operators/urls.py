@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from operators import stream
-from operators.views import conversation, finalise, presence, queue
+from operators.views import conversation, finalise, presence, queue, transfer
 
 urlpatterns = [
     path("", queue.page, name="operator-queue"),
@@ -18,6 +18,7 @@ urlpatterns = [
     path("c/<uuid:public_id>/send", conversation.send, name="operator-send"),
     path("c/<uuid:public_id>/seen", conversation.seen, name="operator-seen"),
     path("c/<uuid:public_id>/release", finalise.release, name="operator-release"),
+    path("c/<uuid:public_id>/transfer", transfer.transfer, name="operator-transfer"),
     path("c/<uuid:public_id>/retry/<uuid:message_id>", conversation.retry, name="operator-retry"),
     path("c/<uuid:public_id>/discard/<uuid:message_id>", conversation.discard, name="operator-discard"),
 ]

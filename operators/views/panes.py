@@ -45,6 +45,7 @@ class Pane:
     seq: int
     dock: str
     mine: bool
+    can_transfer: bool
     window: Window | None
     items: list[Item]
     after: int
@@ -80,6 +81,7 @@ def pane(
     labels = outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
     name = wording.contact_name(conversation)
     lines = _lines(conversation, operator, handoffs, labels, first if older else 0)
+    mine = conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk
     return Pane(
         id=str(conversation.public_id),
         name=name,
@@ -90,7 +92,8 @@ def pane(
         epoch=conversation.epoch,
         seq=conversation.seq,
         dock=dock_of(conversation, operator, now),
-        mine=conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk,
+        mine=mine,
+        can_transfer=mine and not Operator.objects.alone(operator),
         window=window(conversation, now),
         items=bubbles.thread(shown, lines, contact=name, now=now, new_after=new_after),
         after=first,

@@ -37,14 +37,15 @@ def _refuse(request: OperatorRequest, public_id: UUID, error: errors.HandoffErro
     now = clock.now()
     conversation = pages.find(request, public_id)
     text = sentence(error)
+    typed = request.POST.get("body") or request.POST.get("note") or ""
     if http.wants_fragment(request):
         context = pages.update_context(request, conversation, now)
-        kept = {"reason": text, "draft": request.POST.get("body", "")}
+        kept = {"reason": text, "draft": typed}
         response = render(request, "operator/_refused.html", context | kept, status=error.status)
         response["HX-Trigger"] = "console:refused"
         return response
     context = pages.full_context(request, conversation, now)
-    kept = {"reason": text, "draft": request.POST.get("body", "")}
+    kept = {"reason": text, "draft": typed}
     same_key = request.POST.get("client_key") if not isinstance(error, errors.KeyReused) else None
     kept["client_key"] = same_key or context["pane"].client_key
     return render(request, "operator/console.html", context | kept, status=error.status)

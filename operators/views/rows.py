@@ -97,6 +97,9 @@ def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = 
     visible = Conversation.objects.visible_to(operator)
     show = show if show in FOLDS else ""
     waiting, mine = _mine_to_act_on(visible, operator)
+    counts = _counts(visible, operator)
+    if counts["team_count"] and Operator.objects.alone(operator):
+        counts["team_count"] = 0
     return Listing(
         waiting=[_waiting(conversation, now, opened) for conversation in waiting],
         mine=[_row(conversation, now, opened) for conversation in mine],
@@ -105,7 +108,7 @@ def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = 
         capacity=operator.capacity,
         open=opened,
         bot_count=visible.filter(mode=Mode.BOT)[: MOST + 1].count(),
-        **_counts(visible, operator),
+        **counts,
     )
 
 

@@ -140,6 +140,24 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
 
 // The dialog ------------------------------------------------------------------------------------
 
+/** The lines of the dialog whose words are all in the name; marks and capitals make no difference. */
+const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+function filter({ value, dataset }) {
+  const words = folded(value).split(/\s+/), list = find(`#${dataset.filter}`);
+  for (const line of all("label", list)) {
+    const name = folded(find(".nm", line).textContent);
+    line.hidden = !words.every((word) => name.includes(word));
+  }
+  find(".none", list).hidden = all("label:not([hidden])", list).length > 0;
+}
+document.addEventListener("input", ({ target }) => { if (target.matches("[data-filter]")) filter(target); });
+document.addEventListener("keydown", (event) => {
+  const { target, key } = event;
+  if (!target.matches("[data-filter]") || key !== "Enter" || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();  // it looks for somebody, and sends nothing yet
+  find("label:not([hidden]) input:enabled", find(`#${target.dataset.filter}`))?.click();
+});
+
 dialog.addEventListener("close", () => dialog.replaceChildren());
 dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
 document.addEventListener("console:refused", () => dialog.close());
@@ -195,6 +213,7 @@ const KEYS = {
   k: () => step(-1),
   r: () => find("#message")?.focus(),
   f: () => find("#finish")?.click(),
+  t: () => find("#transfer")?.click(),
 };
 
 function leave() {
