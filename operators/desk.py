@@ -164,20 +164,29 @@ def transfer(
     )
 
 
-def take_away(conversation: Conversation, *, by: Cause, now: datetime) -> Handoff:
-    """Back to the front of the queue, whoever has it."""
-    return handoffs.requeue(conversation, cause=by, why="supervisor", now=now)
+def take_away(conversation: Conversation, *, by: Cause, now: datetime, epoch: int | None = None) -> Handoff:
+    """Back to the front of the queue, whoever has it (``epoch``: whoever had it when the caller looked)."""
+    return handoffs.requeue(conversation, cause=by, why="supervisor", now=now, epoch=epoch)
 
 
 def hand_over_all(
-    operator: Operator, *, author: Operator, to: Operator | None, note: str, now: datetime
+    operator: Operator,
+    *,
+    author: Operator,
+    to: Operator | None,
+    note: str,
+    now: datetime,
+    leaves: bool = False,
 ) -> tuple[int, int]:
     """The end of a shift: hand on all that ``operator`` holds, to ``to`` or each to its queue.
 
-    How many went, and how many stayed because there was no place for them.
+    How many went, and how many stayed because there was no place for them. Whoever ``leaves`` is offline before the
+    first one goes: their queue would offer it to them again.
     """
     if not note.strip():
         raise errors.NoteRequired
+    if leaves and presence.state(operator, now) != PresenceStatus.OFFLINE:
+        presence.choose(operator, PresenceStatus.OFFLINE, now=now)
     went = stayed = 0
     held = Conversation.objects.held_by(operator).with_parties().order_by("pk")
     for conversation in held:

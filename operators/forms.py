@@ -14,6 +14,7 @@ from conversations.models import Resume
 
 LONGEST_KEY = 255
 LONGEST_SUMMARY = 2000
+LONGEST_SEARCH = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,31 +58,51 @@ class ReleaseForm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferForm:
-    """``to`` is ``queue:`` or ``operator:`` and a public id."""
+class HandOverForm:
+    """To whom (``queue:<id>``, ``operator:<id>``, or nothing: each to its queue), and what they should know."""
 
     to: str
     note: str
     epoch: int | None
+    leaves: bool
 
     @classmethod
-    def read(cls, post: MultiValueDict[str, str]) -> TransferForm:
-        return cls(to=_line(post, "to"), note=post.get("note") or "", epoch=_fence(post, "epoch"))
+    def read(cls, post: MultiValueDict[str, str]) -> HandOverForm:
+        return cls(
+            to=_line(post, "to")[:LONGEST_KEY],
+            note=post.get("note") or "",
+            epoch=_fence(post, "epoch"),
+            leaves=post.get("leaves") == "1",
+        )
 
     @property
     def queue(self) -> UUID | None:
-        return _id(self.to, "queue:")
+        return self._target("queue")
 
     @property
     def person(self) -> UUID | None:
-        return _id(self.to, "operator:")
+        return self._target("operator")
+
+    def target(self) -> tuple[str, UUID | None]:
+        """Of which kind, and its id; nonsense is nobody."""
+        kind, _colon, found = self.to.partition(":")
+        return kind, uuid(found)
+
+    def _target(self, kind: str) -> UUID | None:
+        found, target = self.target()
+        return target if found == kind else None
 
 
-def _id(text: str, kind: str) -> UUID | None:
-    try:
-        return UUID(text.removeprefix(kind)) if text.startswith(kind) else None
-    except ValueError:
-        return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamForm:
+    """What the team's page is narrowed to."""
+
+    queue: UUID | None
+    name: str
+
+    @classmethod
+    def read(cls, told: MultiValueDict[str, str]) -> TeamForm:
+        return cls(queue=uuid(told.get("queue")), name=_line(told, "q")[:LONGEST_SEARCH])
 
 
 def _line(post: MultiValueDict[str, str], name: str) -> str:
@@ -91,6 +112,14 @@ def _line(post: MultiValueDict[str, str], name: str) -> str:
 def _fence(post: MultiValueDict[str, str], name: str) -> int | None:
     found = number(post.get(name), -1)
     return None if found < 0 else found
+
+
+def uuid(value: Any) -> UUID | None:
+    """An id out of a query or a form; nonsense is none."""
+    try:
+        return UUID(str(value or ""))
+    except ValueError:
+        return None
 
 
 def number(value: Any, default: int = 0) -> int:

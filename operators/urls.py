@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from operators import stream
-from operators.views import conversation, finalise, presence, queue, transfer
+from operators.views import conversation, finalise, presence, queue, team, team_shift, transfer
 
 urlpatterns = [
     path("", queue.page, name="operator-queue"),
@@ -21,4 +21,11 @@ urlpatterns = [
     path("c/<uuid:public_id>/transfer", transfer.transfer, name="operator-transfer"),
     path("c/<uuid:public_id>/retry/<uuid:message_id>", conversation.retry, name="operator-retry"),
     path("c/<uuid:public_id>/discard/<uuid:message_id>", conversation.discard, name="operator-discard"),
+    path("team/", team.page, name="operator-team"),
+    path("team/board", team.refresh, name="operator-team-board"),
+    path("team/c/<uuid:public_id>/alert", team.alert, name="operator-team-alert"),
+    path("team/c/<uuid:public_id>/claim", team.claim, name="operator-team-claim"),
+    path("team/c/<uuid:public_id>/requeue", team.requeue, name="operator-team-requeue"),
+    path("team/c/<uuid:public_id>/give", team_shift.give, name="operator-team-give"),
+    path("team/o/<uuid:operator_id>/shift", team_shift.shift, name="operator-team-shift"),
 ]

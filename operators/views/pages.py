@@ -29,8 +29,13 @@ def find(request: OperatorRequest, public_id: UUID) -> Conversation:
 
 
 def home_context(request: OperatorRequest, now: datetime, opened: str = "") -> dict[str, Any]:
+    listing = rows.listing(request.operator, now, opened=opened, show=request.GET.get("show", ""))
+    return {"list": listing} | frame_context(request)
+
+
+def frame_context(request: OperatorRequest) -> dict[str, Any]:
+    """What stands around every page of the console; it wants a ``list`` that knows how many wait besides."""
     return {
-        "list": rows.listing(request.operator, now, opened=opened, show=request.GET.get("show", "")),
         "operator": request.operator,
         "operator_hue": wording.hue(request.operator),
         "operator_initials": wording.initials(request.operator.shown_name),

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from conversations import clock, errors, notes
 from conversations.models import Conversation, Mode, Queue
 from operators import desk, http, presence
-from operators.forms import TransferForm
+from operators.forms import HandOverForm
 from operators.http import OperatorRequest, operator_required
 from operators.models import Operator, PresenceStatus
 from operators.views import pages, refusals, wording
@@ -56,7 +56,7 @@ def transfer(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     conversation = pages.find(request, public_id)
     if request.method != "POST":
         return _ask(request, conversation)
-    form = TransferForm.read(request.POST)
+    form = HandOverForm.read(request.POST)
     try:
         to = _hand_on(request, conversation, form)
     except errors.HandoffError as error:
@@ -65,7 +65,7 @@ def transfer(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     return pages.home(request, said % {"name": _first_name(conversation), "target": _name(to)})
 
 
-def _hand_on(request: OperatorRequest, conversation: Conversation, form: TransferForm) -> Operator | Queue:
+def _hand_on(request: OperatorRequest, conversation: Conversation, form: HandOverForm) -> Operator | Queue:
     to = _chosen(request, form)
     if to is None:
         raise NobodyChosen
@@ -82,7 +82,7 @@ def _hand_on(request: OperatorRequest, conversation: Conversation, form: Transfe
     return to
 
 
-def _chosen(request: OperatorRequest, form: TransferForm) -> Operator | Queue | None:
+def _chosen(request: OperatorRequest, form: HandOverForm) -> Operator | Queue | None:
     """Somebody of this company other than the operator themselves, or one of its queues."""
     company = request.operator.organization
     if form.queue:
@@ -106,7 +106,7 @@ def _must_be_mine(request: OperatorRequest, conversation: Conversation) -> None:
 
 
 def _ask_again(
-    request: OperatorRequest, public_id: UUID, form: TransferForm, error: errors.HandoffError
+    request: OperatorRequest, public_id: UUID, form: HandOverForm, error: errors.HandoffError
 ) -> HttpResponse:
     """As long as the chat is mine the dialog itself answers, with all that was filled in."""
     conversation = pages.find(request, public_id)

@@ -10,7 +10,7 @@ let lost = 0, expired = false, told = "";
 
 // Asking ----------------------------------------------------------------------------------------
 
-async function ask(name, url, fits = () => true) {
+export async function ask(name, url, fits = () => true) {
   const headers = { "HX-Request": "true" };
   if (tags.has(name)) headers["If-None-Match"] = tags.get(name);
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(GIVE_UP) });
@@ -29,7 +29,7 @@ async function ask(name, url, fits = () => true) {
 export const forget = () => tags.clear();
 
 /** Asks now, and by itself again. What is wanted while it asks is asked for right after. */
-function repeat(period, work) {
+export function repeat(period, work, safety = SAFETY) {
   let timer, busy = false, again = false;
   return async function run() {
     clearTimeout(timer);
@@ -42,7 +42,7 @@ function repeat(period, work) {
       unreached();
     } finally {
       busy = false;
-      timer = setTimeout(run, again ? 0 : streaming() ? SAFETY : document.hidden ? HIDDEN : period);
+      timer = setTimeout(run, again ? 0 : streaming() ? safety : document.hidden ? HIDDEN : period);
       again = false;
     }
   };
@@ -96,6 +96,7 @@ const part = (target, swap, html) => apply(`<hx-partial hx-target='${target}' hx
 const isNew = ({ kind }) => kind === "message.received" || kind === "message.accepted";
 
 async function changed(frame) {
+  document.dispatchEvent(new CustomEvent("console:changed", { detail: frame }));
   if (!frame.conversation) {  // what it was is not for us, but it may have been in our list
     listSoon();
     return thread();
@@ -181,6 +182,7 @@ const streaming = () => open && performance.now() - heard < SILENCE;
 function askAll() {
   list();
   thread();
+  document.dispatchEvent(new CustomEvent("console:behind"));
 }
 
 let work = Promise.resolve();

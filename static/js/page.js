@@ -53,18 +53,25 @@ export function setClock(date) {
 }
 
 const two = (number) => String(number).padStart(2, "0");
+function span(milliseconds) {
+  const minutes = Math.max(0, Math.floor(milliseconds / 60000));
+  return minutes >= 60 ? `${Math.floor(minutes / 60)}h ${two(minutes % 60)}min` : `${minutes}min`;
+}
+
 export function tick() {
   const now = Date.now() + offset;
   for (const element of all("[data-since]")) {
     const seconds = Math.max(0, Math.floor((now - Date.parse(element.dataset.since)) / 1000));
     const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
     element.textContent = hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
-    element.closest(".chip").classList.toggle("warn", seconds >= 180 && seconds < 300);
-    element.closest(".chip").classList.toggle("bad", seconds >= 300);
+    const { warn = 180, bad = 300 } = element.dataset, chip = element.closest(".chip");
+    chip.classList.toggle("warn", seconds >= warn && !(seconds >= bad));
+    chip.classList.toggle("bad", seconds >= bad);
   }
+  for (const element of all("[data-for]")) element.textContent = span(now - Date.parse(element.dataset.for));
   for (const element of all("[data-until]")) {
-    const minutes = Math.max(0, Math.floor((Date.parse(element.dataset.until) - now) / 60000));
-    element.textContent = minutes >= 60 ? `${Math.floor(minutes / 60)}h ${two(minutes % 60)}min` : `${minutes}min`;
-    element.closest(".chip").classList.toggle("warn", minutes < 120);
+    const left = Date.parse(element.dataset.until) - now;
+    element.textContent = span(left);
+    element.closest(".chip").classList.toggle("warn", left < 7200000);
   }
 }
