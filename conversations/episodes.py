@@ -19,8 +19,10 @@ from conversations.models import Conversation, DueKind, Handoff
 _NO_DEADLINE: dict[str, Any] = {"due_at": None, "due_kind": "", "due_epoch": None, "due_step": 0}
 
 
-def begin(taken: Conversation, *, cause: Cause, request: HandoffRequest, now: datetime) -> Handoff:
-    """The new episode; one that begins in the queue waits for somebody."""
+def begin(
+    taken: Conversation, *, cause: Cause, request: HandoffRequest, now: datetime, placed: bool = False
+) -> Handoff:
+    """The new episode; one that begins in the queue waits for somebody. ``placed``: they were told their place."""
     waits_until = _after(now, taken.queue.longest_wait) if taken.queue else None
     return Handoff.objects.create(
         conversation=taken,
@@ -36,7 +38,7 @@ def begin(taken: Conversation, *, cause: Cause, request: HandoffRequest, now: da
         requested_by_kind=cause.kind,
         requested_by_id=cause.id,
         requested_at=now,
-        position_told_at=now,
+        position_told_at=now if placed else None,
         waiting_due_at=waits_until,
         **_deadline(DueKind.WAITING, waits_until, taken),
     )
@@ -82,6 +84,7 @@ def waits_again(
         handoff_at=None,
         queue=taken.queue,
         passed_over=[str(handoff.operator.public_id)] if handoff.operator else [],
+        position_told_at=None,
         waiting_due_at=waits_until,
         **_deadline(
             DueKind.OFFER if answer_by else DueKind.WAITING,

@@ -18,6 +18,7 @@ from conversations import (
     handoffs,
     leases,
     messages,
+    positions,
     wakeup,
     words,
 )
@@ -225,6 +226,9 @@ def _follow(taken: Conversation, message: Message, now: datetime) -> None:
         if words.opts_in(message.body):
             return None
     if words.cancels_wait(message.body) and _cancelled(taken, cause, now):
+        return None
+    if taken.mode == Mode.QUEUED and words.asks_position(message.body):
+        positions.tell(taken, cause=cause, now=now)
         return None
     if words.asks_for_person(message.body):
         return _ask(taken, message, Reasons.CUSTOMER_ASKED, cause, now)

@@ -1,4 +1,6 @@
-"""The vocabulary of ``words.asks_for_person``: one letter per word, in three languages, typos included. Pure.
+"""The vocabularies of ``words``: one letter per word, in three languages, typos included. Pure.
+
+``KINDS`` and ``PHRASES`` are for ``asks_for_person``, ``PLACE_KINDS`` and ``PLACE_PHRASES`` for ``asks_position``.
 
 Capital and small letters are different kinds. Words are stored as ``words.normalise`` leaves them.
 """
@@ -218,3 +220,60 @@ def letter(word: str) -> str:
         return OTHER
     meant = {near for rest in _without(word, slips_allowed(word) or 1) for near in _CLOSE.get(rest, ())}
     return next((_WORDS[near] for near in sorted(meant) if same_word(word, near)), OTHER)
+
+
+PLACE_KINDS: dict[str, str] = {
+    # The queue; a place by name, by a word with other meanings, by number; a turn; others; ahead; being served.
+    "Q": "fila filas cola colas queue queues",
+    "P": "posicao posisao pocisao posicion posision pocision position",
+    "p": "lugar puesto place spot",
+    "u": "numero number num",
+    "t": "vez turno turn",
+    "g": "gente pessoas personas people clientes customers",
+    "f": "frente antes ahead before front delante adelante",
+    "a": "atendido atendida atendimento atender atendem atenden atiende atienden atiendan served helped answered",
+    "n": "proximo proxima siguiente next",
+    # What, when, how much; time; what is still missing; what only a time makes clear.
+    "W": "qual ql cual what whats which where onde aonde donde como how",
+    "C": "quando qd qdo cuando when",
+    "H": "quanto quantos quantas qto qnto qtos cuanto cuantos cuantas",
+    "T": "tempo tiempo time long",
+    "F": "falta faltam faltan flta falt demora demorar demorando tarda tardar espera esperar esperando wait "
+    "waiting left remaining restam resta quedan queda",
+    "k": "leva levar take takes",
+    # Whose; being, of oneself and of others; how much more; wishing to know.
+    "m": "minha meu mi my",
+    "s": "estou to tou sou sigo soy estoy am eu yo i",
+    "i": "eh es is are esta ta vai vou va voy vamos tem ha hay ser be chega chegar llega llegar toca tenho tengo "
+    "devo debo have will until till there",
+    "x": "muito muita mto mt mucho mucha mais mas much many more longer still ainda todavia quase casi almost "
+    "minutos minutes grande far",
+    "v": "quero queria gostaria saber sabe dizer diz diga informar informa ver consultar pode poderia quiero "
+    "quisiera decir dime digame puede puedes want would like know tell could can check d",
+    # What means nothing here; words that are one slip away and mean another thing.
+    "_": "a o as os la el lo las los the na no nas nos da do de del en em in of at para pra pro por ao al que q "
+    "e y and ate hasta me te mim it s m us ti you voce vc vcs estimado estimated",
+    OTHER: "falha falhas templo",
+}
+PLACE_PHRASES: dict[str, str] = {
+    "Q": "in line|the line|waiting line|waiting list|fila de espera|cola de espera|lista de espera",
+    "W": "em que|en que",
+    "HT": "how long|how much longer|how much time",
+    "H": "how many|how much",
+}
+_PLACE_WORDS = {word: kind for kind, listed in PLACE_KINDS.items() for word in listed.split()}
+_PLACE_NAMES = (
+    *("posicao", "posicion", "position", "queue", "quanto", "quantos", "quantas"),
+    *("cuanto", "cuantos", "cuantas", "tempo", "tiempo"),
+)
+
+
+@lru_cache(maxsize=1024)
+def place_letter(word: str) -> str:
+    """The kind of this word in a question about one's place; ``OTHER`` makes it another sentence."""
+    if known := _PLACE_WORDS.get(word):
+        return known
+    if known := _WORDS.get(word):
+        return "_" if known == "L" else OTHER
+    near = next((name for name in _PLACE_NAMES if same_word(word, name)), None)
+    return _PLACE_WORDS[near] if near else OTHER

@@ -1,13 +1,17 @@
-"""Where in the queue somebody waits, and when they are told: on entry, and when they ask, not too often."""
+"""Where in the queue somebody waits, and when they are told: on entry, and when they ask, not too often.
+
+``Handoff.position_told_at`` counts, so that of two who ask at once one is answered. An entry that named no place
+leaves it empty, and so does a move to another queue: whoever asks right after is told.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
-from conversations import notices, texts
+from conversations import errors, notices, texts
 from conversations.contract import Cause
 from conversations.models import Conversation, Handoff, Queue
 
@@ -16,32 +20,41 @@ AGAIN = timedelta(minutes=10)
 
 def welcome(
     conversation: Conversation, queue: Queue | None, priority: int, now: datetime, *, said: bool
-) -> notices.Lines:
-    """What somebody hears who enters the queue: its words, and their place. Silence stays silence."""
+) -> tuple[notices.Lines, bool]:
+    """What somebody hears who enters the queue: its words, and their place; and whether they heard that.
+
+    Silence stays silence.
+    """
     language = conversation.contact.language
     own = queue.text(texts.WAITING, language) if queue else None
+    place = _words(queue, language)
     if own is not None or said or not notices.may_speak(conversation, now):
-        words = own or ""
+        words, named = own or "", texts.PLACE in (own or "")
     else:
-        words = " ".join(filter(None, [texts.default(texts.WAITING, language), _words(queue, language)]))
+        words, named = " ".join(filter(None, [texts.default(texts.WAITING, language), place])), bool(place)
     if texts.PLACE in words:
         words = words.replace(texts.PLACE, str(_ahead(conversation, queue, priority) + 1))
-    return notices.system(conversation, words, now)
+    lines = notices.system(conversation, words, now)
+    return lines, named and bool(lines)
 
 
 def tell(taken: Conversation, *, cause: Cause, now: datetime) -> bool:
     """Tell a waiting customer their place, unless they heard it a moment ago; whether it was said."""
     words = _words(taken.queue, taken.contact.language)
-    told = Q(position_told_at=None) | Q(position_told_at__lte=now - AGAIN)
-    if not words or not Handoff.objects.filter(told, open_for=taken).update(position_told_at=now):
+    if not words.strip() or not notices.may_speak(taken, now):
         return False
-    lines = notices.system(taken, words.replace(texts.PLACE, str(of(taken))), now)
-    held = Conversation.objects.queued().take(
-        taken.pk, notices.numbers(lines) - 1, **notices.last_line(lines, now)
-    )
-    if held is None or not lines:
-        return False
-    notices.say(held, lines, seq=held.seq - notices.numbers(lines) + 2, cause=cause, now=now)
+    waiting = Conversation.objects.queued()
+    with transaction.atomic():
+        if not waiting.hold(taken.pk, 0):
+            raise errors.NotWaiting
+        long_ago = Q(position_told_at=None) | Q(position_told_at__lte=now - AGAIN)
+        if not Handoff.objects.filter(long_ago, open_for=taken).update(position_told_at=now):
+            return False
+        lines = notices.system(taken, words.replace(texts.PLACE, str(of(taken))), now)
+        numbers = notices.numbers(lines) - 1
+        held = waiting.take(taken.pk, numbers, **notices.last_line(lines, now))
+        if held is not None:
+            notices.say(held, lines, seq=held.seq - numbers + 1, cause=cause, now=now)
     return True
 
 

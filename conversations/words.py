@@ -1,4 +1,6 @@
-"""The words that customers steer with: a person, please; back to the bot; stop writing to me. Pure and quick.
+"""The words that customers steer with: a person, please; my place in the queue; back to the bot; stop writing to me.
+
+Pure and quick.
 
 ``asks_for_person`` must tell the request from the mention. Each word of a message becomes one letter
 (``lexicon``), each message a short string such as ``WVXDP`` ("quero falar com um atendente"), and a request is a
@@ -148,6 +150,66 @@ _SPELLINGS = tuple(
         (r"\bsí\b", "sim"),
         (r"([^\W\d_])\1{2,}", r"\1"),
     )
+)
+
+
+def asks_position(text: str) -> bool:
+    """True for "fila", "qual minha posição?", "quanto tempo falta", not for "a fila do banco estava enorme".
+
+    For whoever waits: what is asked so may mean something else at another time.
+    """
+    if len(text) > LONGEST_REQUEST:
+        return False
+    clauses = [(letters, mark) for letters, mark in _place_letters(text) if letters]
+    if any(_ASKS_PLACE.fullmatch(letters) for letters, _mark in clauses):
+        return True
+    if len(clauses) != 1:
+        return False
+    letters, mark = clauses[0]
+    return bool(_ASKS_PLACE_ALONE.fullmatch(letters) or ("?" in mark and _ASKS_IF.fullmatch(letters)))
+
+
+def _place_letters(text: str) -> list[tuple[str, str]]:
+    """Of each clause the letters of its words, without those that mean nothing here, and the mark it ends with."""
+    found = []
+    for words, mark in _SPOKEN.findall(_spelled(text)):
+        clause = _PLACE_PHRASE.sub(lambda phrase: f"={_PLACE_PHRASES[phrase[0]]}", normalise(words))
+        letters = [word[1:] if word[0] == "=" else lexicon.place_letter(word) for word in clause.split()]
+        found.append(("".join(letters).replace("_", ""), mark))
+    return found
+
+
+_PLACE_PHRASES = {
+    phrase: kind for kind, listed in lexicon.PLACE_PHRASES.items() for phrase in listed.split("|")
+} | {phrase: "_" for phrase, kind in lexicon.PHRASES.items() if kind == "L"}
+_PLACE_PHRASE = re.compile(rf"\b(?:{'|'.join(sorted(_PLACE_PHRASES, key=len, reverse=True))})\b")
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    """Each after "I would like to know" and the like."""
+    return re.compile(f"(?:[sv]*v)?(?:{'|'.join(patterns)})")
+
+
+_ASKS_PLACE = _any(
+    "W?[six]*m?[si]*P[si]*Q|W?[si]*m?QP",  # qual minha posição na fila
+    "(?:W[si]*|m)[si]*m?[si]*P[si]*",  # em que posição estou, minha posição
+    "W?[si]*m[si]*p[si]*Q?|s?W?[si]*[pu][si]*Q[si]*|W(?:us+|ps+)",  # qual é meu lugar, what number am I
+    "W[six]*m?Q[si]*",  # onde estou na fila, how is the queue
+    "H[six]*(?:g[sixF]*(?:m?fm?|Q)|[xF]*m?fm?)Q?|H[six]*gF",  # quantas pessoas tem na minha frente
+    "(?:C|HT?|HT?[six]*F)[six]*mt|W[si]*mtQ",  # quando é minha vez, quanto falta pra minha vez
+    "HT[sixF]*Q",  # quanto tempo de fila
+)
+_ASKS_PLACE_ALONE = _any(
+    "m?[QP]",  # fila, posição
+    "H(?=.*[TF])[sixTF]*k?[six]*a?",  # quanto tempo falta, how long will it take
+    "W?[si]*m?(?:TF|FT)i*|[six]*FHT?",  # tempo de espera
+    "C[six]*a",  # quando vou ser atendido
+)
+_ASKS_IF = _any(
+    "(?=..)[six]*F[six]*(?:mt)?",  # falta muito?
+    "[six]*mt|[six]*kT",  # já é minha vez?
+    "s+n",  # sou o próximo?
+    "[six]*(?:g[six]*(?:m?f|Q)|Q[six]*)",  # tem muita gente na minha frente?
 )
 
 

@@ -84,7 +84,7 @@ def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
     cause, now = asked.cause, asked.now
     queue = Queue.objects.wanted(asked.request.queue, organization=conversation.sender.organization)
     words = notices.spoken(conversation, Author.BOT, asked.last_words, now)
-    notice = positions.welcome(conversation, queue, asked.request.priority, now, said=bool(words))
+    notice, placed = positions.welcome(conversation, queue, asked.request.priority, now, said=bool(words))
     taken = common.at(Conversation.objects.filter(mode=Mode.BOT), asked.epoch).take(
         conversation.pk,
         notices.numbers(words + notice),
@@ -98,7 +98,7 @@ def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
     )
     if taken is None:
         return None
-    handoff = episodes.begin(taken, cause=cause, request=asked.request, now=now)
+    handoff = episodes.begin(taken, cause=cause, request=asked.request, now=now, placed=placed)
     failpoints.reached("handoff.requesting")
     common.silence_bot(taken)
     seq = taken.seq - notices.numbers(words + notice) + 1
