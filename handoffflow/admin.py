@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conversations.admin import base
+from conversations.admin import base, wording
 from handoffflow.models import ApiKey, Scope
 
 if TYPE_CHECKING:
@@ -52,12 +53,14 @@ class ApiKeyForm(ModelForm):
 class ApiKeyAdmin(base.Scoped):
     """A key is made once, shown once, and revoked; nothing of it changes in between."""
 
+    verbs = {"added": "issued", "changed": "revoked"}
+
     form = ApiKeyForm
     list_display = ("name", "shown_prefix", "shown_scopes", "number", "state", "used", "made")
-    number = base.shown("sender", gettext_lazy("sender"))
-    used = base.shown("last_used_at", gettext_lazy("last used at"))
-    made = base.shown("created_at", gettext_lazy("made at"))
-    ends = base.shown("expires_at", gettext_lazy("expires at"))
+    number = wording.shown("sender", gettext_lazy("sender"))
+    used = wording.shown("last_used_at", gettext_lazy("last used at"))
+    made = wording.shown("created_at", gettext_lazy("made at"))
+    ends = wording.shown("expires_at", gettext_lazy("expires at"))
     list_select_related = ("sender", "created_by")
     search_fields = ("name", "=key_id")
     actions = ("revoke",)
@@ -70,7 +73,7 @@ class ApiKeyAdmin(base.Scoped):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # The list must offer its action; a single key has nothing to change.
-        return obj is None and base.supervises(request)
+        return obj is None and self.may(request, "change")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given = form.cleaned_data
@@ -96,14 +99,16 @@ class ApiKeyAdmin(base.Scoped):
         }
         return TemplateResponse(request, "admin/handoffflow/apikey/created.html", context)
 
-    @admin.action(description=gettext_lazy("Revoke the selected keys"), permissions=["view"])
+    @admin.action(description=gettext_lazy("Revoke the selected keys"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: Any) -> None:
         """From the next request on they open nothing."""
         count = 0
         for key in queryset.filter(revoked_at=None):
-            ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
-            self.log_change(request, key, "revoked")
-            count += 1
+            with transaction.atomic():
+                standing = ApiKey.objects.filter(pk=key.pk, revoked_at=None)
+                if standing.update(revoked_at=timezone.now()):
+                    self.log_change(request, key, "revoked")
+                    count += 1
         messages.success(request, _("Keys revoked: %d") % count)
 
     @admin.display(description=gettext_lazy("key"))
@@ -117,5 +122,9 @@ class ApiKeyAdmin(base.Scoped):
     @admin.display(description=gettext_lazy("state"))
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
-            return base.chip(_("revoked"), "bad")
-        return base.chip(_("active"), "ok") if key.usable(timezone.now()) else base.chip(_("expired"), "warn")
+            return wording.chip(_("revoked"), "bad")
+        return (
+            wording.chip(_("active"), "ok")
+            if key.usable(timezone.now())
+            else wording.chip(_("expired"), "warn")
+        )

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 SECTIONS = (
     (_("Team and queues"), ("Operator", "Queue", "Reason")),
-    (_("Conversations and services"), ("Conversation", "Handoff")),
+    (_("Conversations and services"), ("Conversation", "Message", "Handoff")),
     (_("Bot and numbers"), ("BotAnswer", "Sender")),
     (_("Integration"), ("ApiKey", "InboundWebhook", "Delivery")),
+    (_("Audit"), ("AuditEntry",)),
 )
 
 

@@ -9,4 +9,8 @@ class HandoffFlowConfig(AppConfig):
     verbose_name = "HandoffFlow"
 
     def ready(self) -> None:
-        from handoffflow import checks  # noqa: F401
+        from django.db.models.signals import post_migrate
+
+        from handoffflow import checks, supervisors  # noqa: F401
+
+        post_migrate.connect(supervisors.keep_group, sender=self, dispatch_uid="handoffflow.supervisors")

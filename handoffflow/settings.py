@@ -181,6 +181,8 @@ LOGIN_REDIRECT_URL = "/operator/"
 LOGOUT_REDIRECT_URL = LOGIN_URL
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
+    # Before Django's, which would ask for permissions that operators never have one by one.
+    "handoffflow.supervisors.Membership",
     "django.contrib.auth.backends.ModelBackend",
 ]
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [

@@ -113,6 +113,8 @@ ADMIN: Table = {
     "admin/^(?P<app_label>conversations|handoffflow|operators)/$": staff(GET="200"),
     "admin/(?P<url>.*)$": staff(GET="404"),
     **pages_of("conversations/conversation", make=False, change=False, delete=False),
+    **pages_of("conversations/message", make=False, change=False, delete=False),
+    **pages_of("conversations/auditentry", make=False, change=False, delete=False),
     **pages_of("conversations/handoff", make=False, change=False, delete=False),
     **pages_of("conversations/inboundwebhook", make=False, change=False, delete=False),
     **pages_of("conversations/delivery", make=False, change=False, delete=False),

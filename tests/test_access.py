@@ -16,7 +16,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from conversations import clock
+from conversations import audit, clock
 from conversations.models import BotAnswer, Conversation, Delivery, InboundWebhook, Message, Queue
 from handoffflow.models import ApiKey
 from handoffflow.simulator import customers, phone
@@ -55,6 +55,10 @@ def world() -> World:
     shown = {
         "conversation": held,
         "handoff": held.handoff,
+        "message": said,
+        "auditentry": audit.note(
+            "export.made", cause=desk.cause(caio, "panel"), organization=company.pk, now=clock.now()
+        ),
         "delivery": Delivery.objects.get(message=said),
         "inboundwebhook": InboundWebhook.objects.first(),
         "queue": spare,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from conversations.admin import history, settings, traffic
+from conversations.admin import history, messages, settings, traffic, trail
 
-__all__ = ["history", "settings", "traffic"]
+__all__ = ["history", "messages", "settings", "traffic", "trail"]

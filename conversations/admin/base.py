@@ -1,71 +1,24 @@
-"""What every page of the admin keeps to: one company's rows only, and lists that never count everything."""
+"""What every page of the admin keeps to: one company's rows only, and a trail of what was done there."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ShowFacets
 from django.core.exceptions import NON_FIELD_ERRORS, BadRequest
-from django.core.paginator import Paginator
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
-from django.utils import formats, timezone
-from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.text import capfirst
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import Organization
+from conversations.admin import lists, scope
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
-    Pages = Paginator[Any]
 else:
-    ModelAdmin, Pages = admin.ModelAdmin, Paginator
-
-LISTED = 1000
-"""Rows a list can be paged through; what is further back is found with a filter or the search."""
-
-
-class Bounded(Pages):
-    """Counts no further than a list is paged: a COUNT over all messages is what makes an admin slow."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows[:LISTED].count())
-
-
-class RelatedFilter(admin.RelatedFieldListFilter):
-    """Offers only the rows of the supervisor's own company."""
-
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
-        choices = within(field.remote_field.model._default_manager.all(), request)
-        return [(str(row.pk), _worded(row)) for row in choices.order_by("pk")[:LISTED]]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Foreign keys have the names of their fields, and those are words of the catalogue.
-        self.title = gettext(str(self.title))
-
-
-class DateFilter(admin.DateFieldListFilter):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.title = gettext("date")
-
-
-def within(queryset: Any, request: HttpRequest) -> Any:
-    """The rows of these that belong to the company of whoever asks."""
-    mine = request.user.organization  # type: ignore[union-attr]
-    return (
-        queryset.filter(pk=mine.pk) if queryset.model is Organization else queryset.filter(organization=mine)
-    )
+    ModelAdmin = admin.ModelAdmin
 
 
 class OfOrganization:
@@ -92,27 +45,36 @@ class Labelled:
             field.widget.attrs.setdefault("aria-label", field.label)
 
 
+class Changes(list[Any]):
+    """Django's own account of a change, and the names of the fields beside it."""
+
+    names: tuple[str, ...] = ()
+
+
 class Scoped(ModelAdmin):
     """Supervisors (staff) of one company. ``organization_path`` leads from the model to its organization;
-    lists, pages, history, deletion and autocompletion all go through ``get_queryset``."""
+    lists, pages, history, deletion and autocompletion all go through ``get_queryset``.
+
+    What is done here is noted in the audit trail, as ``<model>.<verb>``; ``verbs`` gives some their own words.
+    """
 
     organization_path = "organization"
+    verbs: ClassVar[dict[str, str]] = {}
     ordering: ClassVar[Any] = ("-id",)
     list_per_page = 50
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
-    paginator = Bounded
+    paginator = lists.Bounded
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        mine = {self.organization_path: request.user.organization}  # type: ignore[union-attr]
-        return super().get_queryset(request).filter(**mine)
+        return scope.within(super().get_queryset(request), request, self.organization_path)  # type: ignore[no-any-return]
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
         """What a form's menu offers, and accepts: a foreign id in the POST is an invalid choice."""
         offered = super().get_field_queryset(db, db_field, request)
         if offered is None:
             offered = db_field.remote_field.model._default_manager.all()
-        return within(offered, request)
+        return scope.within(offered, request)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The organization is not asked for, and yet part of what must be unique: set before the check."""
@@ -137,24 +99,88 @@ class Scoped(ModelAdmin):
         form = super().get_changelist_form(request, **kwargs)
         return type(form.__name__, (Labelled, form), {})
 
+    def construct_change_message(self, request: HttpRequest, form: Any, *more: Any, **named: Any) -> Changes:
+        told = Changes(super().construct_change_message(request, form, *more, **named))
+        told.names = tuple(form.changed_data)
+        return told
+
+    def note(self, request: HttpRequest, verb: str, obj: Any, **data: Any) -> None:
+        scope.note(request, f"{self.opts.model_name}.{self.verbs.get(verb, verb)}", obj, **data)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self.note(request, "added", obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        changed = getattr(message, "names", None)
+        if changed is None or changed:
+            self.note(request, "changed", obj, fields=list(changed or ()))
+        return super().log_change(request, obj, message)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.note(request, "deleted", obj)
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for obj in queryset:
+            self.note(request, "deleted", obj)
+        super().delete_queryset(request, queryset)
+
+    def may(self, request: HttpRequest, verb: str) -> bool:
+        return supervises(request) and request.user.has_perm(
+            f"{self.opts.app_label}.{verb}_{self.opts.model_name}"
+        )
+
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return supervises(request)
+        return supervises(request) and super().has_module_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return supervises(request)
+        return self.may(request, "view")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return supervises(request)
+        return self.may(request, "add")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return supervises(request)
+        return self.may(request, "change")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 class ReadOnly(Scoped):
-    """What happened. Nobody edits or deletes it here."""
+    """What happened. Nobody edits or deletes it here, and whoever opens one leaves a mark in the audit trail."""
+
+    sortable_by: ClassVar[Any] = ()
+    reach: ClassVar[int | None] = 50_000
+    """How many of the newest rows the filters of the list look at; None: all, because an index orders each."""
+    searches_by_index = True
+    marks_views = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[lists.Endless]:
+        return lists.Endless
+
+    def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
+        """What a page of the list needs beside its rows."""
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        if search_term.strip():
+            return self.find(request, queryset, search_term.strip()), False
+        return queryset, False
+
+    def find(self, request: HttpRequest, queryset: Any, term: str) -> Any:
+        """The rows that somebody looks for: by an index."""
+        return super().get_search_results(request, queryset, term)[0]
+
+    def response_action(self, request: HttpRequest, queryset: Any, *where: Any, **named: Any) -> Any:
+        if request.POST.get("select_across", "0") != "0":
+            raise BadRequest("only what was ticked")
+        return super().response_action(request, queryset, *where, **named)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *more: Any, **named: Any) -> Any:
+        if self.marks_views and (obj := named.get("obj")) is not None:
+            self.note(request, "viewed", obj)
+        return super().render_change_form(request, context, *more, **named)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -165,43 +191,3 @@ class ReadOnly(Scoped):
 
 def supervises(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_staff)
-
-
-def shown(name: str, label: Any) -> Any:
-    """A column or a line that only shows a field: related rows by name, times short."""
-
-    @admin.display(description=label, ordering=None if name.startswith("get_") else name)
-    def show(_model_admin: Any, row: Any) -> str:
-        value = getattr(row, name)
-        return _worded(value() if callable(value) else value)
-
-    return show
-
-
-def _worded(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, datetime):
-        return _moment(timezone.localtime(value))
-    return str(getattr(value, "shown_name", "") or value)
-
-
-def _moment(local: datetime) -> str:
-    """Of the last two days the hour says more than the date."""
-    today, time = timezone.localdate(), local.strftime("%H:%M")
-    if local.date() == today:
-        return gettext("today, %(time)s") % {"time": time}
-    if local.date() == today - timedelta(days=1):
-        return gettext("yesterday, %(time)s") % {"time": time}
-    return formats.date_format(local, "SHORT_DATETIME_FORMAT")
-
-
-def pretty(value: Any) -> str:
-    """Stored JSON, readable and escaped."""
-    if not value:
-        return "-"
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True))
-
-
-def chip(label: Any, kind: str = "") -> str:
-    return format_html('<span class="chip {}">{}</span>', kind, label)

@@ -5,41 +5,41 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conversations.admin import base
-from conversations.models import Conversation, Handoff, Mode, Outcomes, Reasons
-
-PAGE = 50
-MODE_CHIPS = {Mode.BOT: "bot", Mode.QUEUED: "warn", Mode.HUMAN: "ok"}
+from conversations.admin import base, finding, lists, scope, story, wording
+from conversations.models import Conversation, Handoff, Outcomes, Reasons
 
 
-@admin.register(Conversation)
 class ConversationAdmin(base.ReadOnly):
-    """The thread is shown a page at a time below the fields: it may hold years."""
+    """The thread is shown a page at a time below the fields: it may hold years. Registered by the desk, which
+    knows what a supervisor may do about one."""
 
     organization_path = "sender__organization"
     change_form_template = "admin/conversations/conversation/change_form.html"
     list_display = ("contact_name", "mode_chip", "who", "where", "since", "last", "number")
-    who = base.shown("operator", gettext_lazy("operator"))
-    where = base.shown("queue", gettext_lazy("queue"))
-    number = base.shown("sender", gettext_lazy("sender"))
-    since = base.shown("waiting_since", gettext_lazy("waiting since"))
-    last = base.shown("last_message_at", gettext_lazy("last message"))
-    their_last = base.shown("last_inbound_at", gettext_lazy("customer's last message"))
-    window = base.shown("window_expires_at", gettext_lazy("window closes at"))
-    began = base.shown("created_at", gettext_lazy("began"))
-    identity = base.shown("public_id", gettext_lazy("id"))
+    who = wording.shown("operator", gettext_lazy("operator"))
+    where = wording.shown("queue", gettext_lazy("queue"))
+    offered = wording.shown("offered_to", gettext_lazy("offered to"))
+    number = wording.shown("sender", gettext_lazy("sender"))
+    since = wording.shown("waiting_since", gettext_lazy("waiting since"))
+    last = wording.shown("last_message_at", gettext_lazy("last message"))
+    their_last = wording.shown("last_inbound_at", gettext_lazy("customer's last message"))
+    window = wording.shown("window_expires_at", gettext_lazy("window closes at"))
+    began = wording.shown("created_at", gettext_lazy("began"))
+    identity = wording.shown("public_id", gettext_lazy("id"))
     list_filter = (
         "mode",
-        ("queue", base.RelatedFilter),
-        ("operator", base.RelatedFilter),
-        ("sender", base.RelatedFilter),
+        ("queue", lists.RelatedFilter),
+        ("operator", lists.RelatedFilter),
+        ("sender", lists.RelatedFilter),
     )
-    list_select_related = ("contact", "operator", "queue", "sender")
-    search_fields = ("contact__name", "=public_id")
+    ordering = ("-last_message_at",)
+    reach = None
+    search_fields = ("public_id",)
+    search_help_text = gettext_lazy("The beginning of a name, a whole phone number, or an id.")
     fields = (
         "contact_name",
         "contact_address",
@@ -47,6 +47,7 @@ class ConversationAdmin(base.ReadOnly):
         "mode_chip",
         "who",
         "where",
+        "offered",
         "priority",
         "since",
         "their_last",
@@ -56,9 +57,13 @@ class ConversationAdmin(base.ReadOnly):
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("contact", "sender", "operator", "queue")
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("contact", "sender", "operator", "queue", "offered_to")
+        )
 
-    @admin.display(description=gettext_lazy("customer"), ordering="contact__name")
+    @admin.display(description=gettext_lazy("customer"))
     def contact_name(self, conversation: Conversation) -> str:
         return conversation.contact.name or _("no name")
 
@@ -66,32 +71,25 @@ class ConversationAdmin(base.ReadOnly):
     def contact_address(self, conversation: Conversation) -> str:
         return conversation.reply_address
 
-    @admin.display(description=gettext_lazy("mode"), ordering="mode")
+    @admin.display(description=gettext_lazy("mode"))
     def mode_chip(self, conversation: Conversation) -> str:
-        return base.chip(conversation.get_mode_display(), MODE_CHIPS[Mode(conversation.mode)])
+        return story.mode_chip(conversation.mode)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        conversation = self.get_object(request, object_id)
-        thread = _thread(conversation, request.GET.get("before", "")) if conversation else {}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **thread})
+    def find(self, request: HttpRequest, queryset: Any, term: str) -> Any:
+        return finding.conversations(queryset, term, company=scope.company(request))
 
+    def handoffs(self, conversation: Conversation) -> Any:
+        return conversation.handoffs.select_related("operator", "queue").order_by("-number")
 
-def _thread(conversation: Conversation, before: str) -> dict[str, Any]:
-    """The newest bubbles, events and episodes, or those before a number of the thread: never a count."""
-    border = int(before) if before.isdecimal() and len(before) < 10 else conversation.seq + 1
-    messages = conversation.messages.select_related("operator").prefetch_related("attachments")
-    shown = list(messages.filter(seq__lt=border).newest_first()[: PAGE + 1])
-    events = conversation.events.filter(seq__lt=border).exclude(kind__startswith="message.").order_by("-seq")
-    handoffs = conversation.handoffs.select_related("operator", "queue").order_by("-number")[:PAGE]
-    return {
-        "thread_messages": shown[:PAGE],
-        "thread_events": events[:PAGE],
-        "thread_handoffs": [(handoff, reason(handoff), outcome(handoff)) for handoff in handoffs],
-        "older_than": shown[PAGE - 1].seq if len(shown) > PAGE else None,
-        "newest": border > conversation.seq,
-    }
+    def outcome(self, handoff: Any) -> str:
+        return outcome(handoff)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *more: Any, **named: Any) -> Any:
+        conversation = named["obj"]
+        handoffs = list(self.handoffs(conversation)[: story.PAGE])
+        context |= story.of(conversation, request.GET.get("before", ""), handoffs)
+        context["thread_handoffs"] = [(one, reason(one), self.outcome(one)) for one in handoffs]
+        return super().render_change_form(request, context, *more, **named)
 
 
 def reason(handoff: Handoff) -> str:
@@ -103,29 +101,33 @@ def outcome(handoff: Handoff) -> str:
     return str(dict(Outcomes.choices).get(handoff.outcome, handoff.outcome)) or "-"
 
 
-@admin.register(Handoff)
 class HandoffAdmin(base.ReadOnly):
+    """Registered by the desk, which knows the words of an outcome."""
+
     organization_path = "conversation__sender__organization"
     list_display = ("customer", "reason_text", "where", "who", "asked", "ended_at", "ended")
     list_filter = (
-        ("queue", base.RelatedFilter),
-        ("operator", base.RelatedFilter),
-        ("requested_at", base.DateFilter),
+        ("queue", lists.RelatedFilter),
+        ("operator", lists.RelatedFilter),
+        ("requested_at", lists.DateFilter),
     )
-    list_select_related = ("conversation__contact", "queue", "operator")
-    search_fields = ("=public_id", "=conversation__public_id")
-    identity = base.shown("public_id", gettext_lazy("id"))
-    which = base.shown("number", gettext_lazy("No."))
-    where = base.shown("queue", gettext_lazy("queue"))
-    who = base.shown("operator", gettext_lazy("operator"))
-    asked = base.shown("requested_at", gettext_lazy("asked for"))
-    taken = base.shown("handoff_at", gettext_lazy("taken"))
-    answered = base.shown("first_reply_at", gettext_lazy("first reply"))
-    ended_at = base.shown("released_at", gettext_lazy("ended"))
-    in_short = base.shown("summary", gettext_lazy("summary"))
-    subject = base.shown("intent", gettext_lazy("subject"))
-    suggestion = base.shown("suggested_reply", gettext_lazy("suggested reply"))
-    goes_on = base.shown("get_resume_display", gettext_lazy("afterwards"))
+    search_fields = ("public_id",)
+    search_help_text = gettext_lazy("The id of a service or of its conversation.")
+    identity = wording.shown("public_id", gettext_lazy("id"))
+    which = wording.shown("number", gettext_lazy("No."))
+    where = wording.shown("queue", gettext_lazy("queue"))
+    who = wording.shown("operator", gettext_lazy("operator"))
+    asked = wording.shown("requested_at", gettext_lazy("asked for"))
+    taken = wording.shown("handoff_at", gettext_lazy("taken"))
+    came = wording.shown("first_handoff_at", gettext_lazy("first taken"))
+    runs_out = wording.shown("due_at", gettext_lazy("deadline"))
+    about = wording.shown("get_due_kind_display", gettext_lazy("which deadline"))
+    answered = wording.shown("first_reply_at", gettext_lazy("first reply"))
+    ended_at = wording.shown("released_at", gettext_lazy("ended"))
+    in_short = wording.shown("summary", gettext_lazy("summary"))
+    subject = wording.shown("intent", gettext_lazy("subject"))
+    suggestion = wording.shown("suggested_reply", gettext_lazy("suggested reply"))
+    goes_on = wording.shown("get_resume_display", gettext_lazy("afterwards"))
     fields = (
         "customer",
         "which",
@@ -137,8 +139,11 @@ class HandoffAdmin(base.ReadOnly):
         "where",
         "who",
         "asked",
+        "came",
         "taken",
         "answered",
+        "runs_out",
+        "about",
         "ended_at",
         "ended",
         "goes_on",
@@ -149,22 +154,28 @@ class HandoffAdmin(base.ReadOnly):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("conversation__contact", "queue", "operator")
 
+    def find(self, request: HttpRequest, queryset: Any, term: str) -> Any:
+        return finding.of_conversation(queryset, term)
+
     @admin.display(description=gettext_lazy("customer"))
     def customer(self, handoff: Handoff) -> str:
         return handoff.conversation.contact.name or _("no name")
 
-    @admin.display(description=gettext_lazy("reason"), ordering="reason")
+    @admin.display(description=gettext_lazy("reason"))
     def reason_text(self, handoff: Handoff) -> str:
         return reason(handoff)
 
-    @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
+    @admin.display(description=gettext_lazy("outcome"))
     def ended(self, handoff: Handoff) -> str:
+        return self.outcome(handoff)
+
+    def outcome(self, handoff: Any) -> str:
         return outcome(handoff)
 
     @admin.display(description=gettext_lazy("what the bot knew"))
     def known(self, handoff: Handoff) -> str:
-        return base.pretty(handoff.slots)
+        return wording.pretty(handoff.slots)
 
     @admin.display(description=gettext_lazy("given back to the bot"))
     def given_back(self, handoff: Handoff) -> str:
-        return base.pretty(handoff.context_out)
+        return wording.pretty(handoff.context_out)

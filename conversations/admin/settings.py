@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from conversations import texts
-from conversations.admin import base, forms
+from conversations.admin import base, forms, lists, scope, wording
 from conversations.models import BotAnswer, Handoff, Queue, Sender
 
 
@@ -24,8 +24,8 @@ class QueueAdmin(base.Scoped):
     form = forms.QueueForm
     ordering = ("order", "name")
     list_display = ("name", "order", "is_default", "auto_offer", "waits", "answers")
-    waits = base.shown("waiting_minutes", _("longest wait, in minutes"))
-    answers = base.shown("first_reply_minutes", _("longest time to the first reply, in minutes"))
+    waits = wording.shown("waiting_minutes", _("longest wait, in minutes"))
+    answers = wording.shown("first_reply_minutes", _("longest time to the first reply, in minutes"))
     list_editable = ("order",)
     search_fields = ("name",)
 
@@ -55,11 +55,11 @@ class QueueAdmin(base.Scoped):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if obj.is_default:
-            base.within(Queue.objects.exclude(pk=obj.pk), request).update(is_default=False)
+            scope.within(Queue.objects.exclude(pk=obj.pk), request).update(is_default=False)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A queue in which somebody was ever served stays: the history names it."""
-        if obj is None or not base.supervises(request):
+        if obj is None or not self.may(request, "delete"):
             return False
         return not Handoff.objects.filter(queue=obj).exists() and not obj.conversations.exists()
 
@@ -68,7 +68,7 @@ class QueueAdmin(base.Scoped):
 class SenderAdmin(base.Scoped):
     form = forms.SenderForm
     list_display = ("name", "address", "bot_engine", "reason_paused", "has_token")
-    reason_paused = base.shown("paused", _("paused because"))
+    reason_paused = wording.shown("paused", _("paused because"))
     fieldsets = (
         (None, {"fields": ("name", "address", "bot_engine", "paused")}),
         ("Twilio", {"fields": ("account_sid", "auth_token", "messaging_service_sid")}),
@@ -89,7 +89,7 @@ class BotAnswerAdmin(base.Scoped):
     ordering = ("sender", "language", "order", "id")
     list_display = ("label", "language", "keywords", "in_menu", "hands_over", "order", "active")
     list_editable = ("keywords", "in_menu", "order", "active")
-    list_filter = (("sender", base.RelatedFilter), "language", "active")
+    list_filter = (("sender", lists.RelatedFilter), "language", "active")
     search_fields = ("label", "keywords", "text")
     fieldsets = (
         (None, {"fields": ("sender", "language", "label", "keywords", "text")}),
@@ -109,4 +109,4 @@ class BotAnswerAdmin(base.Scoped):
         return super().get_changelist_form(request, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return base.supervises(request)
+        return self.may(request, "delete")

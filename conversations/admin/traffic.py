@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
-from conversations.admin import base
+from conversations.admin import base, finding, lists, wording
 from conversations.models import Delivery, DeliveryState, InboundWebhook, WebhookOutcome
 
 REPORTS = 50
@@ -24,25 +25,25 @@ OUTCOME_CHIPS = {WebhookOutcome.APPLIED: "ok", WebhookOutcome.FAILED: "bad"}
 @admin.register(InboundWebhook)
 class InboundWebhookAdmin(base.ReadOnly):
     list_display = ("identity", "outcome_chip", "why", "number", "came", "tries")
-    list_filter = ("outcome", ("sender", base.RelatedFilter), ("received_at", base.DateFilter))
+    list_filter = ("outcome", ("sender", lists.RelatedFilter), ("received_at", lists.DateFilter))
     list_select_related = ("sender",)
     search_fields = ("=provider_sid", "=public_id")
-    identity = base.shown("public_id", gettext_lazy("id"))
-    why = base.shown("reason", gettext_lazy("reason"))
-    number = base.shown("sender", gettext_lazy("sender"))
-    came = base.shown("received_at", gettext_lazy("received at"))
-    tries = base.shown("attempts", gettext_lazy("attempts"))
-    again = base.shown("due_at", gettext_lazy("next attempt"))
+    identity = wording.shown("public_id", gettext_lazy("id"))
+    why = wording.shown("reason", gettext_lazy("reason"))
+    number = wording.shown("sender", gettext_lazy("sender"))
+    came = wording.shown("received_at", gettext_lazy("received at"))
+    tries = wording.shown("attempts", gettext_lazy("attempts"))
+    again = wording.shown("due_at", gettext_lazy("next attempt"))
     fields = ("identity", "outcome_chip", "why", "number", "came", "tries", "again", "raw_form")
 
-    @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
+    @admin.display(description=gettext_lazy("outcome"))
     def outcome_chip(self, webhook: InboundWebhook) -> str:
         kind = OUTCOME_CHIPS.get(WebhookOutcome(webhook.outcome), "")
-        return base.chip(webhook.get_outcome_display(), kind)
+        return wording.chip(webhook.get_outcome_display(), kind)
 
     @admin.display(description=gettext_lazy("form as received"))
     def raw_form(self, webhook: InboundWebhook) -> str:
-        return base.pretty(webhook.params)
+        return wording.pretty(webhook.params)
 
 
 @admin.register(Delivery)
@@ -51,19 +52,20 @@ class DeliveryAdmin(base.ReadOnly):
 
     organization_path = "sender__organization"
     list_display = ("identity", "state_chip", "code", "why", "tries", "number", "accepted", "again")
-    list_filter = ("state", ("sender", base.RelatedFilter), ("created_at", base.DateFilter))
+    list_filter = ("state", ("sender", lists.RelatedFilter), ("created_at", lists.DateFilter))
     list_select_related = ("sender",)
-    search_fields = ("=public_id", "=message__provider_sid", "=conversation__public_id")
-    identity = base.shown("public_id", gettext_lazy("id"))
-    thread = base.shown("conversation", gettext_lazy("conversation"))
-    code = base.shown("error_code", gettext_lazy("error code"))
-    why = base.shown("cause", gettext_lazy("cause"))
-    tries = base.shown("attempts", gettext_lazy("attempts"))
-    number = base.shown("sender", gettext_lazy("sender"))
-    accepted = base.shown("created_at", gettext_lazy("accepted at"))
-    began = base.shown("started_at", gettext_lazy("sending since"))
-    unsure = base.shown("unknown_since", gettext_lazy("unconfirmed since"))
-    again = base.shown("due_at", gettext_lazy("next attempt"))
+    search_fields = ("public_id",)
+    search_help_text = gettext_lazy("The id of a delivery or of its conversation, or Twilio's SID.")
+    identity = wording.shown("public_id", gettext_lazy("id"))
+    thread = wording.shown("conversation", gettext_lazy("conversation"))
+    code = wording.shown("error_code", gettext_lazy("error code"))
+    why = wording.shown("cause", gettext_lazy("cause"))
+    tries = wording.shown("attempts", gettext_lazy("attempts"))
+    number = wording.shown("sender", gettext_lazy("sender"))
+    accepted = wording.shown("created_at", gettext_lazy("accepted at"))
+    began = wording.shown("started_at", gettext_lazy("sending since"))
+    unsure = wording.shown("unknown_since", gettext_lazy("unconfirmed since"))
+    again = wording.shown("due_at", gettext_lazy("next attempt"))
     fields = (
         "identity",
         "thread",
@@ -79,11 +81,16 @@ class DeliveryAdmin(base.ReadOnly):
         "reports",
     )
 
-    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def find(self, request: HttpRequest, queryset: Any, term: str) -> Any:
+        if term[:2].upper() in {"SM", "MM"}:
+            return finding.by_sid(queryset, term, "message")
+        return finding.of_conversation(queryset, term)
+
+    @admin.display(description=gettext_lazy("state"))
     def state_chip(self, delivery: Delivery) -> str:
-        return base.chip(delivery.get_state_display(), STATE_CHIPS.get(DeliveryState(delivery.state), ""))
+        return wording.chip(delivery.get_state_display(), STATE_CHIPS.get(DeliveryState(delivery.state), ""))
 
     @admin.display(description=gettext_lazy("status reports"))
     def reports(self, delivery: Delivery) -> Any:
         reports = delivery.reports.order_by("pk").values_list("status", "error_code", "received_at")
-        return base.pretty([[status, code, str(at)] for status, code, at in reports[:REPORTS]])
+        return wording.pretty([[status, code, str(at)] for status, code, at in reports[:REPORTS]])

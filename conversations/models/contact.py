@@ -1,22 +1,63 @@
 from __future__ import annotations
 
-from django.db import models
+from typing import Any
+
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
+from conversations import words
 from conversations.models.base import Public
 from conversations.models.organization import ADDRESS_LENGTH, Organization, Sender
+
+NAME = 255
+FOUND = 200
+"""Contacts that one search looks through."""
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
     def for_organization(self, organization: Organization) -> ContactQuerySet:
         return self.filter(organization=organization)
 
+    def update(self, **changes: Any) -> int:
+        """A new name is found at once, and an erased one no more."""
+        if isinstance(name := changes.get("name"), str):
+            changes |= searched(name)
+        return super().update(**changes)
+
+    def named(self, beginning: str) -> list[int]:
+        """The ids of those whose name, or its last word, begins like this: as many as a search shows."""
+        wanted = words.normalise(beginning)
+        if not wanted:
+            return []
+        found = [
+            pk
+            for column in ("search_name", "search_surname")
+            for pk in self.filter(**_begins(column, wanted)).values_list("pk", flat=True)[:FOUND]
+        ]
+        return found[:FOUND]
+
+
+def searched(name: str) -> dict[str, str]:
+    """What is looked for in place of a name: it as it is, and with the last word first."""
+    whole = words.normalise(name)
+    first, _space, last = whole.rpartition(" ")
+    return {"search_name": whole[:NAME], "search_surname": f"{last} {first}"[:NAME] if first else ""}
+
+
+def _begins(column: str, wanted: str) -> dict[str, str]:
+    """So that the index is used. PostgreSQL's compares in C order under LIKE; elsewhere a comparison does."""
+    if connection.vendor == "postgresql":
+        return {f"{column}__startswith": wanted}
+    return {f"{column}__gte": wanted, f"{column}__lt": f"{wanted}\U0010ffff"}
+
 
 class Contact(Public):
-    """A person who writes to the company."""
+    """A person who writes to the company. Found by ``search_name``, which follows ``name``."""
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="contacts")
-    name = models.CharField(_("name"), max_length=255, blank=True, default="")
+    name = models.CharField(_("name"), max_length=NAME, blank=True, default="")
+    search_name = models.CharField(max_length=NAME, blank=True, default="", editable=False)
+    search_surname = models.CharField(max_length=NAME, blank=True, default="", editable=False)
     language = models.CharField(_("language"), max_length=10, default="pt-br")
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     opted_out_at = models.DateTimeField(_("opted out at"), null=True, blank=True)
@@ -29,6 +70,19 @@ class Contact(Public):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
+        indexes = [
+            models.Index(
+                fields=["organization", column],
+                name=f"contact_{column}",
+                opclasses=["int8_ops", "varchar_pattern_ops"],
+            )
+            for column in ("search_name", "search_surname")
+        ]
+
+    def save(self, **how: Any) -> None:
+        for column, value in searched(self.name).items():
+            setattr(self, column, value)
+        super().save(**how)
 
 
 class AddressKind(models.TextChoices):

@@ -142,6 +142,7 @@ class Conversation(Public):
             models.Index(fields=["mode", "-priority", "waiting_since"], name="conversation_queue"),
             models.Index(fields=["operator", "-last_message_at"], name="conversation_held"),
             models.Index(fields=["mode", "-last_message_at"], name="conversation_recent"),
+            models.Index(fields=["-last_message_at"], name="conversation_newest"),
         ]
 
     @property

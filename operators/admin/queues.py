@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations.admin.forms import QueueForm
 from conversations.admin.settings import QueueAdmin
 from conversations.models import Organization, Queue
+from operators.admin.team import note_permissions
 from operators.models import Operator
 
 
@@ -49,3 +50,5 @@ class ServedQueueAdmin(QueueAdmin):
         before = set(served.values_list("pk", flat=True))
         form.instance.operators.add(*chosen - before)
         form.instance.operators.remove(*before - chosen)
+        for operator in Operator.objects.filter(pk__in=chosen ^ before):
+            note_permissions(request, operator, ["queues"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from axes.utils import reset
@@ -16,7 +17,7 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from conversations.admin import base
+from conversations.admin import base, lists, scope, wording
 from conversations.models import Queue
 from operators.models import Operator, Reason
 
@@ -29,6 +30,19 @@ if TYPE_CHECKING:
 else:
     CreationForm, ChangeForm, PasswordForm = BaseUserCreationForm, UserChangeForm, AdminPasswordChangeForm
     StockAdmin, ModelForm = UserAdmin, forms.ModelForm
+
+
+PERMISSIONS = frozenset({"is_staff", "is_active", "queues"})
+"""What decides which conversations an operator may see."""
+
+
+def note_permissions(request: HttpRequest, operator: Operator, names: Iterable[str]) -> None:
+    """What of these they have now: flags, and the ids of queues."""
+    now: dict[str, Any] = {name: getattr(operator, name) for name in names}
+    if "queues" in now:
+        now["queues"] = sorted(str(queue.public_id) for queue in operator.queues.all())
+    if now:
+        scope.note(request, "operator.permissions_changed", operator, **now)
 
 
 class NewOperatorForm(CreationForm):
@@ -77,9 +91,9 @@ class OperatorAdmin(base.Scoped, StockAdmin):
     change_password_form = NewPasswordForm
     ordering = ("username",)
     list_display = ("username", "full_name", "role", "their_queues", "load", "state", "last_seen")
-    list_filter = ("is_active", "is_staff", ("queues", base.RelatedFilter))
+    list_filter = ("is_active", "is_staff", ("queues", lists.RelatedFilter))
     search_fields = ("username", "first_name", "last_name")
-    last_seen = base.shown("last_login", gettext_lazy("last access"))
+    last_seen = wording.shown("last_login", gettext_lazy("last access"))
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
@@ -129,6 +143,14 @@ class OperatorAdmin(base.Scoped, StockAdmin):
             )
             messages.warning(request, words % {"name": obj.shown_name, "count": held})
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        note_permissions(request, obj, PERMISSIONS)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        note_permissions(request, obj, PERMISSIONS & set(getattr(message, "names", ())))
+        return super().log_change(request, obj, message)
+
     @admin.display(description=gettext_lazy("name"), ordering="first_name")
     def full_name(self, operator: Operator) -> str:
         return operator.get_full_name()
@@ -149,7 +171,9 @@ class OperatorAdmin(base.Scoped, StockAdmin):
 
     @admin.display(description=gettext_lazy("state"), ordering="is_active")
     def state(self, operator: Operator) -> str:
-        return base.chip(_("active"), "ok") if operator.is_active else base.chip(_("deactivated"), "bad")
+        return (
+            wording.chip(_("active"), "ok") if operator.is_active else wording.chip(_("deactivated"), "bad")
+        )
 
 
 def label_field(language: str) -> str:
@@ -209,7 +233,7 @@ class ReasonAdmin(base.Scoped):
         return ("code",) if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return base.supervises(request)
+        return self.may(request, "delete")
 
     @admin.display(description=gettext_lazy("reason"))
     def label_here(self, reason: Reason) -> str:

@@ -12,11 +12,13 @@ from operators.models import Reason
 from tests import builders
 
 LISTS = (
+    "conversations/auditentry",
     "conversations/botanswer",
     "conversations/conversation",
     "conversations/delivery",
     "conversations/handoff",
     "conversations/inboundwebhook",
+    "conversations/message",
     "conversations/queue",
     "conversations/sender",
     "handoffflow/apikey",

@@ -1,0 +1,163 @@
+"""The story of one conversation as its page shows it: a page of the thread, its notes, its episodes, its events,
+and who spoke when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from conversations.admin import scope, wording
+from conversations.models import Conversation, Event, Kind, Mode
+
+PAGE = 50
+EVENTS = 200
+MODE_CHIPS = {Mode.BOT: "bot", Mode.QUEUED: "warn", Mode.HUMAN: "ok"}
+_NOT_ANY_MORE = {"handoff.declined", "handoff.offer_expired"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A bubble or a note, where it stands in the thread."""
+
+    seq: int
+    at: datetime
+    who: str
+    body: str
+    kind: str = ""
+    status: str = ""
+    note: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one moment to the next (None: now) this one alone could speak. Operators and queues by public id."""
+
+    since: datetime
+    until: datetime | None
+    epoch: int
+    mode: str
+    operator: str = ""
+    queue: str = ""
+    offered_to: str = ""
+
+
+def control(events: Iterable[Event], *, begun: datetime | None) -> list[Span]:
+    """Who had the word, second by second: ``events`` in order, from the beginning (``begun``) or from later on."""
+    spans = [] if begun is None else [Span(begun, None, 0, Mode.BOT)]
+    for event in events:
+        before = spans[-1] if spans else None
+        after = _after(event, before)
+        if after is None:
+            continue
+        if before:
+            spans[-1] = replace(before, until=event.created_at)
+        spans.append(after)
+    return spans
+
+
+def _after(event: Event, before: Span | None) -> Span | None:
+    """What begins with this event; None when it changes nothing about who speaks."""
+    data = event.data
+    moved = event.epoch_after != event.epoch_before
+    if not moved and not (event.kind in _NOT_ANY_MORE or event.kind == "handoff.offered"):
+        return None
+    mode = data.get("mode", "")
+    queue = data.get("queue") or (before.queue if before else "")
+    return Span(
+        since=event.created_at,
+        until=None,
+        epoch=event.epoch_after,
+        mode=mode,
+        operator=data.get("operator", "") if mode == Mode.HUMAN else "",
+        queue="" if mode == Mode.BOT else queue,
+        offered_to=data.get("offered_to", ""),
+    )
+
+
+def of(conversation: Conversation, before: str, handoffs: Sequence[Any]) -> dict[str, Any]:
+    """The newest of everything, or what stands before a number of the thread: never a count."""
+    border = int(before) if before.isdecimal() and len(before) < 10 else conversation.seq + 1
+    messages = conversation.messages.select_related("operator").filter(seq__lt=border).newest_first()
+    shown = list(messages[: PAGE + 1])
+    more = len(shown) > PAGE
+    shown = shown[:PAGE]
+    lowest = shown[-1].seq if more else 0
+    notes = conversation.notes.select_related("author").filter(seq__lt=border, seq__gte=lowest)
+    events = list(
+        conversation.events.filter(seq__lt=border)
+        .exclude(kind__startswith="message.")
+        .order_by("-seq")[: EVENTS + 1]
+    )
+    begun = conversation.created_at if len(events) <= EVENTS else None
+    events = events[:EVENTS]
+    spans = control(reversed(events), begun=begun)
+    named = _named(conversation, events, handoffs)
+    lines = [_bubble(message) for message in shown] + [_note(note) for note in notes[:PAGE]]
+    return {
+        "thread_lines": sorted(lines, key=lambda line: -line.seq),
+        "thread_spans": [(span, mode_chip(span.mode), _holder(span, named)) for span in reversed(spans)],
+        "thread_events": [_told(event, named) for event in events[:PAGE]],
+        "older_than": lowest or None,
+        "newest": border > conversation.seq,
+    }
+
+
+def mode_chip(mode: str) -> str:
+    return wording.chip(Mode(mode).label, MODE_CHIPS[Mode(mode)]) if mode in Mode.values else mode
+
+
+def _bubble(message: Any) -> Line:
+    kind = "" if message.kind == Kind.TEXT else message.get_kind_display()
+    code = f" · {message.error_code}" if message.error_code else ""
+    return Line(
+        seq=message.seq,
+        at=message.occurred_at,
+        who=message.operator.shown_name if message.operator else message.get_author_display(),
+        body=message.body,
+        kind=kind,
+        status=f"{message.get_status_display()}{code}",
+    )
+
+
+def _note(note: Any) -> Line:
+    return Line(
+        seq=note.seq,
+        at=note.created_at,
+        who=note.author.shown_name if note.author else _("an integration"),
+        body=note.body,
+        kind=note.get_kind_display(),
+        note=True,
+    )
+
+
+def _named(conversation: Conversation, events: list[Event], handoffs: Sequence[Any]) -> dict[str, str]:
+    """Names for the ids that the events tell of."""
+    queues = [conversation.queue, *(handoff.queue for handoff in handoffs)]
+    known = {str(queue.public_id): queue.name for queue in queues if queue}
+    people = {str(event.data.get(name) or "") for event in events for name in ("operator", "offered_to")}
+    people |= {event.actor_id for event in events if event.actor_kind in {"operator", "supervisor"}}
+    return known | scope.names(people)
+
+
+def _holder(span: Span, named: dict[str, str]) -> str:
+    if span.mode == Mode.HUMAN:
+        return named.get(span.operator, span.operator)
+    if span.offered_to:
+        return _("offered to %(name)s") % {"name": named.get(span.offered_to, span.offered_to)}
+    return named.get(span.queue, "")
+
+
+def _told(event: Event, named: dict[str, str]) -> dict[str, Any]:
+    """``door`` and ``mode`` are told in columns of their own."""
+    rest = {name: value for name, value in event.data.items() if name not in {"door", "mode"} and value != ""}
+    return {
+        "at": event.created_at,
+        "kind": event.kind,
+        "who": named.get(event.actor_id) or event.actor_kind,
+        "door": event.data.get("door", ""),
+        "details": [(name, named.get(str(value), value)) for name, value in rest.items()],
+    }
