@@ -4,6 +4,7 @@ from django.urls import path
 
 from operators import stream
 from operators.views import conversation, finalise, presence, queue, team, team_shift, transfer
+from operators.views.work import doors as work
 
 urlpatterns = [
     path("", queue.page, name="operator-queue"),
@@ -28,4 +29,11 @@ urlpatterns = [
     path("team/c/<uuid:public_id>/requeue", team.requeue, name="operator-team-requeue"),
     path("team/c/<uuid:public_id>/give", team_shift.give, name="operator-team-give"),
     path("team/o/<uuid:operator_id>/shift", team_shift.shift, name="operator-team-shift"),
+    path("work/", work.page, name="operator-work"),
+    path("work/sends/<uuid:message_id>/arrived", work.arrived, name="operator-work-arrived"),
+    path("work/sends/<uuid:message_id>/again", work.again, name="operator-work-again"),
+    path("work/sends/<uuid:message_id>/discard", work.discard, name="operator-work-discard"),
+    path("work/webhooks/replay", work.replay_all, name="operator-work-replay-all"),
+    path("work/webhooks/<uuid:webhook_id>/replay", work.replay, name="operator-work-replay"),
+    path("work/webhooks/<uuid:webhook_id>/original", work.original, name="operator-work-original"),
 ]

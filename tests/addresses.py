@@ -34,6 +34,17 @@ CONSOLE: Table = {
         "302 405 405 405 405", GET="302 409 404 404 404", POST="302 409 404 404 404"
     ),
     f"{CHAT}discard/<uuid:message_id>": row("302 405 405 405 405", POST="302 303 404 404 404"),
+    "operator/work/": row("302 404 404 404 405", GET="302 404 404 404 200"),
+    "operator/work/sends/<uuid:message_id>/arrived": row("302 404 404 404 405", POST="302 404 404 404 409"),
+    "operator/work/sends/<uuid:message_id>/again": row(
+        "302 404 404 404 405", GET="302 404 404 404 409", POST="302 404 404 404 409"
+    ),
+    "operator/work/sends/<uuid:message_id>/discard": row("302 404 404 404 405", POST="302 404 404 404 409"),
+    "operator/work/webhooks/replay": row("302 404 404 404 405", POST="302 404 404 404 409"),
+    "operator/work/webhooks/<uuid:webhook_id>/replay": row("302 404 404 404 405", POST="302 404 404 404 409"),
+    "operator/work/webhooks/<uuid:webhook_id>/original": row(
+        "302 404 404 404 405", GET="302 404 404 404 200"
+    ),
 }
 ACCOUNTS: Table = {
     "": row("302"),

@@ -5,7 +5,24 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from operators.views.work.moments import Moment
+
 register = template.Library()
+
+
+@register.simple_tag
+def timed(sentence: str, moment: Moment | None) -> str:
+    """A sentence with its ``{time}``, which runs on in the browser."""
+    if moment is None:
+        return sentence
+    return format_html(sentence, time=running(moment))
+
+
+@register.simple_tag
+def running(moment: Moment) -> SafeString:
+    return format_html(
+        '<time datetime="{}" data-{}>{}</time>', moment.at.isoformat(), moment.runs, moment.text
+    )
 
 
 @register.simple_tag

@@ -74,6 +74,7 @@ def _sentences() -> dict[str, str]:
         "opted_out": _("The customer asked not to receive messages."),
         "empty_message": _("Write something to send."),
         "idempotency_mismatch": _("That message had already been sent with another text. Send it again."),
+        "already_settled": _("This message has been settled in the meantime."),
         "not_retryable": _("Sending it again would not change the result."),
         "outcome_required": _("Choose how it ended."),
         "unread_message": _("A new message came in before you finished."),

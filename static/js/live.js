@@ -10,11 +10,12 @@ let lost = 0, expired = false, told = "";
 
 // Asking ----------------------------------------------------------------------------------------
 
-export async function ask(name, url, fits = () => true) {
+export async function ask(name, url, fits = () => true, answered = () => {}) {
   const headers = { "HX-Request": "true" };
   if (tags.has(name)) headers["If-None-Match"] = tags.get(name);
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(GIVE_UP) });
   setClock(response.headers.get("Date"));
+  if (response.ok || response.status === 304) answered(response);
   if (response.status === 304) return reached();
   const text = await response.text();
   if (response.status === 401) expired = true;
