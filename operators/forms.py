@@ -105,6 +105,18 @@ class TeamForm:
         return cls(queue=uuid(told.get("queue")), name=_line(told, "q")[:LONGEST_SEARCH])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteForm:
+    """``whisper_to`` is the public id of the one it is for; empty for everybody."""
+
+    body: str
+    whisper_to: str
+
+    @classmethod
+    def read(cls, post: MultiValueDict[str, str]) -> NoteForm:
+        return cls(body=post.get("body") or "", whisper_to=_line(post, "whisper_to"))
+
+
 def _line(post: MultiValueDict[str, str], name: str) -> str:
     return messages.storable(post.get(name) or "").strip()
 

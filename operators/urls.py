@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from operators import stream
-from operators.views import conversation, finalise, presence, queue, team, team_shift, transfer
+from operators.views import conversation, finalise, note, presence, queue, team, team_shift, transfer
 from operators.views.work import doors as work
 
 urlpatterns = [
@@ -16,7 +16,9 @@ urlpatterns = [
     path("c/<uuid:public_id>/", conversation.page, name="operator-conversation"),
     path("c/<uuid:public_id>/thread", conversation.thread, name="operator-thread"),
     path("c/<uuid:public_id>/claim", conversation.claim, name="operator-claim"),
+    path("c/<uuid:public_id>/decline", conversation.decline, name="operator-decline"),
     path("c/<uuid:public_id>/send", conversation.send, name="operator-send"),
+    path("c/<uuid:public_id>/note", note.note, name="operator-note"),
     path("c/<uuid:public_id>/seen", conversation.seen, name="operator-seen"),
     path("c/<uuid:public_id>/release", finalise.release, name="operator-release"),
     path("c/<uuid:public_id>/transfer", transfer.transfer, name="operator-transfer"),

@@ -76,9 +76,14 @@ Item = Bubble | Line | Talk
 
 
 def thread(
-    messages: Sequence[Message], lines: Sequence[Line], *, contact: str, now: datetime, new_after: int | None
+    messages: Sequence[Message],
+    lines: Sequence[Line | Bubble],
+    *,
+    contact: str,
+    now: datetime,
+    new_after: int | None,
 ) -> list[Item]:
-    """Bubbles and event lines in order, with days, groups, the divider and the folds put in."""
+    """Bubbles, notes and event lines in order, with days, groups, the divider and the folds put in."""
     bubbles: list[Bubble | Line] = [_bubble(message, contact, now) for message in messages]
     story = sorted([*bubbles, *lines], key=lambda item: item.seq)
     _group(story)

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from conversations import clock, delivery
 from conversations.contract import Cause
-from conversations.models import Message
+from conversations.models import Conversation, Message
 from operators import desk, forms, http
 from operators.http import OperatorRequest, operator_required
 from operators.views import failures, markup, pages, panes, wording
@@ -29,14 +30,14 @@ def page(request: OperatorRequest, public_id: UUID) -> HttpResponse:
         desk.mark_seen(conversation, operator=request.operator, seq=min(seen, conversation.seq))
     if http.wants_fragment(request):
         if before:
-            items, older = panes.older_items(conversation, before, now)
+            items, older = panes.older_items(conversation, request.operator, before, now)
             return render(
                 request, "operator/_older.html", {"items": items, "older": older, "id": str(public_id)}
             )
         return pages.show(request, conversation)
     context = pages.full_context(request, conversation, now)
     if before:
-        items, older = panes.older_items(conversation, before, now)
+        items, older = panes.older_items(conversation, request.operator, before, now)
         context |= {"earlier": items, "earlier_older": older}
     return render(request, "operator/console.html", context)
 
@@ -71,6 +72,21 @@ def claim(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 @operator_required
 @require_POST
 @refusable
+def decline(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    """Not for me: the chat waits for anybody. The list is asked for again, and the chat drawn where it is open."""
+    conversation = pages.find(request, public_id)
+    desk.decline(conversation, operator=request.operator, door="panel", now=clock.now())
+    if not http.wants_fragment(request):
+        return http.SeeOther(reverse("operator-queue"))
+    left = Conversation.objects.visible_to(request.operator).filter(pk=conversation.pk).exists()
+    response = pages.answer(request, public_id) if left else HttpResponse()
+    response["HX-Trigger"] = "console:moved"
+    return response
+
+
+@operator_required
+@require_POST
+@refusable
 def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     conversation = pages.find(request, public_id)
     form = forms.ReplyForm.read(request.POST)
@@ -83,7 +99,7 @@ def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
         client_key=form.client_key,
         now=clock.now(),
     )
-    return _answer(request, public_id)
+    return pages.answer(request, public_id)
 
 
 @operator_required
@@ -105,7 +121,7 @@ def retry(request: OperatorRequest, public_id: UUID, message_id: UUID) -> HttpRe
         return _ask_first(request, message)
     unconfirmed = request.POST.get("unconfirmed") == "1"
     delivery.retry(message, cause=_cause(request), now=clock.now(), unconfirmed=unconfirmed)
-    response = _answer(request, public_id)
+    response = pages.answer(request, public_id)
     response["HX-Trigger"] = "console:done"
     return response
 
@@ -127,7 +143,7 @@ def _ask_first(request: OperatorRequest, message: Message) -> HttpResponse:
 @refusable
 def discard(request: OperatorRequest, public_id: UUID, message_id: UUID) -> HttpResponse:
     delivery.discard(_mine(request, public_id, message_id), cause=_cause(request), now=clock.now())
-    return _answer(request, public_id)
+    return pages.answer(request, public_id)
 
 
 def _mine(request: OperatorRequest, public_id: UUID, message_id: UUID) -> Message:
@@ -144,14 +160,3 @@ def _mine(request: OperatorRequest, public_id: UUID, message_id: UUID) -> Messag
 
 def _cause(request: OperatorRequest) -> Cause:
     return desk.cause(request.operator, "panel")
-
-
-def _answer(request: OperatorRequest, public_id: UUID) -> HttpResponse:
-    """After something was said: the thread for htmx, the page for a plain form."""
-    conversation = pages.find(request, public_id)
-    if not http.wants_fragment(request):
-        return pages.show(request, conversation)
-    context = pages.update_context(request, conversation, clock.now())
-    response = render(request, "operator/_update.html", context)
-    response["X-Seq"] = str(context["pane"].seq)
-    return response

@@ -19,7 +19,7 @@ from django.template.loader import render_to_string
 from conversations.models import Conversation, Event, Message
 from operators import http
 from operators.grants import Audience
-from operators.views import bubbles, panes, rows, wording
+from operators.views import bubbles, panes, rows, story, wording
 from operators.views.bubbles import Item, Line
 
 NEW = ("message.received", "message.accepted")
@@ -46,8 +46,10 @@ def draw(wanted: Mapping[Event, Iterable[Audience]], now: datetime) -> dict[tupl
         with http.speaking(audience.language, audience.zone):
             for event in events:
                 data = _bubble(event, listed[event.conversation_id], scenes.get(event.pk), audience, now)
-                if last[event.conversation_id] == event.pk:
-                    data["row"] = _row(listed[event.conversation_id], audience, now)
+                listed_now = listed[event.conversation_id]
+                # An offer looks different to the one it is kept for: they ask for their list.
+                if last[event.conversation_id] == event.pk and listed_now.offered_to_id is None:
+                    data["row"] = _row(listed_now, audience, now)
                 frames[event.pk, audience] = json.dumps(told(event) | data)
     return frames
 
@@ -70,12 +72,8 @@ def _scenes(events: Iterable[Event]) -> dict[int, _Scene]:
 def _scene(message: Message) -> _Scene:
     thread = panes.messages().filter(conversation=message.conversation_id, seq__lt=message.seq)
     before = thread.newest_first().first()
-    between = Event.objects.filter(
-        conversation=message.conversation_id,
-        kind__in=panes.SHOWN_EVENTS,
-        seq__range=(before.seq if before else 0, message.seq),
-    )
-    return _Scene(message, before, [Line("event", "", seq=event.seq) for event in between])
+    lines = story.between(message.conversation_id, before.seq if before else 0, message.seq)
+    return _Scene(message, before, lines)
 
 
 def told(event: Event) -> dict[str, Any]:

@@ -47,7 +47,12 @@ def frame_context(request: OperatorRequest) -> dict[str, Any]:
 def full_context(request: OperatorRequest, conversation: Conversation, now: datetime) -> dict[str, Any]:
     """The whole page with this conversation open. The divider stands where the holder stopped reading."""
     context = home_context(request, now, str(conversation.public_id))
-    return context | {"pane": opening(request, conversation, now)}
+    return context | {"pane": opening(request, conversation, now), "writing": _writing(request)}
+
+
+def _writing(request: OperatorRequest) -> str:
+    """What is written without script: a note or a whisper, if their button was pressed; else a reply."""
+    return {"1": "note", "whisper": "whisper"}.get(request.GET.get("note", ""), "")
 
 
 def opening(request: OperatorRequest, conversation: Conversation, now: datetime) -> panes.Pane:
@@ -67,7 +72,7 @@ def update_context(request: OperatorRequest, conversation: Conversation, now: da
         after=after if after >= 0 else None,
         new_after=new if new >= 0 else None,
     )
-    return {"pane": pane, "dock_changed": told.get("dock") != pane.dock}
+    return {"pane": pane, "dock_changed": told.get("dock") != pane.card}
 
 
 def show(request: OperatorRequest, conversation: Conversation) -> HttpResponse:
@@ -80,6 +85,17 @@ def show(request: OperatorRequest, conversation: Conversation) -> HttpResponse:
     context = full_context(request, current, now)
     response = render(request, "operator/_opened.html", context)
     response["HX-Push-Url"] = place
+    return response
+
+
+def answer(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    """After something was written: the thread for htmx, the page for a plain form."""
+    conversation = find(request, public_id)
+    if not http.wants_fragment(request):
+        return show(request, conversation)
+    context = update_context(request, conversation, clock.now())
+    response = render(request, "operator/_update.html", context)
+    response["X-Seq"] = str(context["pane"].seq)
     return response
 
 

@@ -11,17 +11,17 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, Event, Handoff, Message, Mode, Outcomes, Reasons
+from conversations.models import Conversation, Handoff, Message, Mode, Outcomes, Reasons
 from conversations.models.message import MessageQuerySet
 from operators.models import Operator, Reason
-from operators.views import bubbles, rows, wording
-from operators.views.bubbles import Item, Line
+from operators.views import bubbles, offers, rows, story, wording
+from operators.views.bubbles import Item
+from operators.views.offers import Offer
 
 PAGE = 50
 LONGEST_THREAD = 200
 CLOSING = timedelta(hours=2)
 STORIES = 20
-SHOWN_EVENTS = ("handoff.requested", "handoff.claimed", "handoff.cancelled", "handoff.released")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +44,10 @@ class Pane:
     epoch: int
     seq: int
     dock: str
+    card: str
     mine: bool
-    can_transfer: bool
+    team: bool
+    can_whisper: bool
     window: Window | None
     items: list[Item]
     after: int
@@ -53,6 +55,7 @@ class Pane:
     new_after: int | None
     context: dict[str, Any] | None
     side: dict[str, Any]
+    offer: Offer | None
     holder: dict[str, str] | None
     last_wrote: str
     client_key: str
@@ -62,13 +65,20 @@ def dock_of(conversation: Conversation, operator: Operator, now: datetime) -> st
     if conversation.mode == Mode.BOT:
         return "bot"
     if conversation.mode == Mode.QUEUED:
-        taken = conversation.offered_to_id not in {None, operator.pk}
-        return "offered" if taken else "waiting"
+        if conversation.offered_to_id is None:
+            return "waiting"
+        return "offer" if conversation.offered_to_id == operator.pk else "offered"
     if conversation.operator_id != operator.pk:
         return "other"
     if conversation.contact.opted_out_at:
         return "stopped"
     return "compose" if conversation.window_open(now) else "closed"
+
+
+def card_of(conversation: Conversation, operator: Operator, now: datetime) -> str:
+    """What stands at the foot, by which a page knows whether it shows another: it may name somebody."""
+    dock, holder = dock_of(conversation, operator, now), conversation.operator or conversation.offered_to
+    return f"{dock} {holder.public_id}" if holder and dock in {"other", "offered"} else dock
 
 
 def pane(
@@ -80,7 +90,8 @@ def pane(
     first = after if after is not None else (shown[0].seq - 1 if shown else 0)
     labels = outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
     name = wording.contact_name(conversation)
-    lines = _lines(conversation, operator, handoffs, labels, first if older else 0)
+    lines = story.lines(conversation, operator, handoffs, labels, now, after=first if older else 0)
+    dock = dock_of(conversation, operator, now)
     mine = conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk
     return Pane(
         id=str(conversation.public_id),
@@ -91,9 +102,11 @@ def pane(
         address=wording.address(conversation.reply_address),
         epoch=conversation.epoch,
         seq=conversation.seq,
-        dock=dock_of(conversation, operator, now),
+        dock=dock,
+        card=card_of(conversation, operator, now),
         mine=mine,
-        can_transfer=mine and not Operator.objects.alone(operator),
+        can_whisper=operator.is_staff and dock == "other",
+        team=not Operator.objects.alone(operator),
         window=window(conversation, now),
         items=bubbles.thread(shown, lines, contact=name, now=now, new_after=new_after),
         after=first,
@@ -101,19 +114,25 @@ def pane(
         new_after=new_after,
         context=_context(conversation, handoffs, operator),
         side=_side(conversation, handoffs, labels, now),
+        offer=offers.of([conversation], now)[conversation.pk] if dock == "offer" else None,
         holder=_holder(conversation, handoffs, now),
         last_wrote=wording.when(conversation.last_inbound_at, now) if conversation.last_inbound_at else "",
         client_key=str(uuid4()),
     )
 
 
-def older_items(conversation: Conversation, before: int, now: datetime) -> tuple[list[Item], int]:
+def older_items(
+    conversation: Conversation, operator: Operator, before: int, now: datetime
+) -> tuple[list[Item], int]:
     """The page before ``before``, and where the next one ends (0: there is none)."""
     found = list(_thread(conversation).filter(seq__lt=before).newest_first()[: PAGE + 1])
     more = len(found) > PAGE
     page = found[:PAGE][::-1]
-    items = bubbles.thread(page, [], contact=wording.contact_name(conversation), now=now, new_after=None)
-    return items, page[0].seq if more else 0
+    first = page[0].seq if more else 0
+    handoffs, labels = list(_handoffs(conversation)), outcome_labels(operator)
+    lines = story.lines(conversation, operator, handoffs, labels, now, after=max(0, first - 1), before=before)
+    name = wording.contact_name(conversation)
+    return bubbles.thread(page, lines, contact=name, now=now, new_after=None), first
 
 
 def validator(conversation: Any, operator: Operator, now: datetime) -> tuple[Any, ...]:
@@ -124,7 +143,7 @@ def validator(conversation: Any, operator: Operator, now: datetime) -> tuple[Any
         conversation.epoch,
         conversation.unread,
         conversation.doubts,
-        dock_of(conversation, operator, now),
+        card_of(conversation, operator, now),
         limits.level if limits else "",
         wording.day(now, now),
         get_language(),
@@ -175,44 +194,6 @@ def _handoffs(conversation: Conversation) -> Any:
     )
 
 
-def _lines(
-    conversation: Conversation,
-    operator: Operator,
-    handoffs: list[Handoff],
-    labels: dict[str, str],
-    first: int,
-) -> list[Line]:
-    by_number = {handoff.number: handoff for handoff in handoffs}
-    events = Event.objects.filter(conversation=conversation, kind__in=SHOWN_EVENTS, seq__gt=first)
-    found = list(events.order_by("-seq")[:LONGEST_THREAD])
-    return [_line(event, by_number.get(event.data.get("handoff")), operator, labels) for event in found]
-
-
-def _line(event: Event, handoff: Handoff | None, operator: Operator, labels: dict[str, str]) -> Line:
-    by_me = event.actor_id == str(operator.public_id)
-    holder = handoff.operator if handoff else None
-    name = holder.shown_name if holder else _("The team")
-    match event.kind.removeprefix("handoff."):
-        case "requested":
-            return bubbles.event_line(
-                event, text=rows.reason_label(event.data.get("reason", "")), icon="hand"
-            )
-        case "claimed" if by_me:
-            return bubbles.event_line(event, text=_("You took this chat"))
-        case "claimed":
-            return bubbles.event_line(event, text=_("%(name)s took this chat") % {"name": name})
-        case "released" if by_me:
-            said = _("You finished this chat: %(outcome)s")
-        case "released":
-            said = _("%(name)s finished this chat: %(outcome)s")
-        case _:
-            said = "%(outcome)s"
-    code = event.data.get("outcome", "")
-    return bubbles.event_line(
-        event, text=said % {"name": name, "outcome": labels.get(code, code)}, icon="bot"
-    )
-
-
 def _context(
     conversation: Conversation, handoffs: list[Handoff], operator: Operator
 ) -> dict[str, Any] | None:
@@ -223,7 +204,7 @@ def _context(
     return {
         "handoff": handoff,
         "time": wording.clock(handoff.handoff_at or handoff.requested_at),
-        "mine": conversation.operator_id == operator.pk,
+        "mine": conversation.operator_id == operator.pk and handoff.handoff_at == handoff.first_handoff_at,
         "reason": rows.reason_label(handoff.reason),
         "summary": handoff.summary or rows.reason_label(handoff.reason),
         "slots": _pairs(handoff.slots),
@@ -247,6 +228,7 @@ def _holder(conversation: Conversation, handoffs: list[Handoff], now: datetime) 
     handoff = next((handoff for handoff in handoffs if handoff.open_for_id), None)
     since = handoff.handoff_at if handoff else None
     return {
+        "id": str(holder.public_id),
         "name": holder.shown_name,
         "first_name": wording.first_name(holder.shown_name),
         "initials": wording.initials(holder.shown_name),

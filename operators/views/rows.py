@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from conversations.models import PREVIEW_LENGTH, Conversation, Kind, Message, Mode, Reasons
 from conversations.models.conversation import ConversationQuerySet
 from operators.models import Operator
-from operators.views import markup, wording
+from operators.views import markup, offers, wording
+from operators.views.offers import Offer
 
 MOST = 50
 LATE = timedelta(minutes=3)
@@ -62,6 +63,10 @@ class Waiting(Row):
     reason_icon: str
     waited: str = field(repr=False)
     level: str = field(repr=False)
+    offer: Offer | None = None
+    """It is kept for this operator."""
+    kept_for: str = ""
+    """It is kept for somebody else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +98,22 @@ class Listing:
 
 
 def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = "") -> Listing:
-    """Everything the list shows to this operator, in three statements (four with a fold open)."""
+    """Everything the list shows to this operator, in three statements (one more with a fold open, with a team,
+    and three with an offer)."""
     visible = Conversation.objects.visible_to(operator)
     show = show if show in FOLDS else ""
     waiting, mine = _mine_to_act_on(visible, operator)
     counts = _counts(visible, operator)
     if counts["team_count"] and Operator.objects.alone(operator):
         counts["team_count"] = 0
+    offered = _offered(visible, operator) if counts.pop("offered_count") else []
+    known = offers.of(offered, now)
+    others = [conversation for conversation in waiting if conversation.offered_to_id != operator.pk]
     return Listing(
-        waiting=[_waiting(conversation, now, opened) for conversation in waiting],
+        waiting=[
+            _waiting(conversation, now, opened, known.get(conversation.pk))
+            for conversation in [*offered, *others][:MOST]
+        ],
         mine=[_row(conversation, now, opened) for conversation in mine],
         folded=[_folded_row(conversation, now, opened) for conversation in _folded(visible, operator, show)],
         show=show,
@@ -121,7 +133,7 @@ def by_id(ids: Collection[int]) -> dict[int, Conversation]:
 def one(conversation: Conversation, *, mine: bool, now: datetime) -> tuple[str, Row]:
     """The template of one row, and the row."""
     if conversation.mode == Mode.QUEUED:
-        return "operator/_waiting.html", _waiting(conversation, now, "")
+        return "operator/_waiting.html", _waiting(conversation, now, "", None)
     return "operator/_row.html", (_row if mine else _folded_row)(conversation, now, "")
 
 
@@ -143,6 +155,13 @@ def _mine_to_act_on(
     return sorted(waiting, key=attrgetter("demo"))[:MOST], mine
 
 
+def _offered(visible: ConversationQuerySet, operator: Operator) -> list[Conversation]:
+    """What is kept for this operator, whatever has to be answered soonest first."""
+    kept = visible.filter(mode=Mode.QUEUED, offered_to=operator).order_by("open_handoff__due_at", "pk")
+    rows = _with_names_and_ticks(kept).select_related("open_handoff")
+    return list(_with_last_words(rows)[:MOST])
+
+
 def _folded(visible: ConversationQuerySet, operator: Operator, show: str) -> list[Conversation]:
     if not show:
         return []
@@ -154,6 +173,7 @@ def _counts(visible: ConversationQuerySet, operator: Operator) -> dict[str, Any]
     mine = Q(mode=Mode.HUMAN, operator=operator)
     return visible.filter(mode__in=[Mode.QUEUED, Mode.HUMAN]).aggregate(
         waiting_count=Count("pk", filter=Q(mode=Mode.QUEUED)),
+        offered_count=Count("pk", filter=Q(mode=Mode.QUEUED, offered_to=operator)),
         mine_count=Count("pk", filter=mine),
         team_count=Count("pk", filter=Q(mode=Mode.HUMAN) & ~Q(operator=operator)),
         unread_count=Count("pk", filter=mine & Q(unread__gt=0)),
@@ -162,7 +182,7 @@ def _counts(visible: ConversationQuerySet, operator: Operator) -> dict[str, Any]
 
 def _with_names_and_ticks(conversations: ConversationQuerySet) -> ConversationQuerySet:
     newest = Message.objects.filter(conversation=OuterRef("pk")).order_by("-seq")
-    named = conversations.select_related("contact", "operator")
+    named = conversations.select_related("contact", "operator", "offered_to")
     return named.annotate(last_status=Subquery(newest.values("status")[:1]))
 
 
@@ -185,9 +205,9 @@ def _folded_row(conversation: Conversation, now: datetime, opened: str) -> Row:
     return Row(**_values(conversation, now, opened) | {"holder": name})
 
 
-def _waiting(conversation: Conversation, now: datetime, opened: str) -> Waiting:
+def _waiting(conversation: Conversation, now: datetime, opened: str, offer: Offer | None) -> Waiting:
     since = conversation.waiting_since or now
-    handoff = conversation.handoff
+    handoff, kept_for = conversation.handoff, conversation.offered_to
     reason = handoff.reason if handoff else Reasons.CUSTOMER_ASKED
     return Waiting(
         **_values(conversation, now, opened) | _said(conversation) | {"tick": None},
@@ -196,6 +216,8 @@ def _waiting(conversation: Conversation, now: datetime, opened: str) -> Waiting:
         level=level(now - since),
         reason=reason_label(reason),
         reason_icon="hand" if reason == Reasons.CUSTOMER_ASKED else "bot",
+        offer=offer,
+        kept_for="" if offer or not kept_for else wording.first_name(kept_for.shown_name),
     )
 
 

@@ -42,12 +42,12 @@ const call = () => {
   return play([[660, 0, 0.2, 0.2], [880, 0.2, 0.2, 0.2]]);
 };
 
-/** Somebody new waits: two tones, and a notification for whoever looks at something else. It names nobody's words. */
-export function arrived(id, name) {
+/** Somebody new waits, or is offered to me: two tones, and a notification for whoever looks at something else. It names nobody's words. */
+export function arrived(id, name, what) {
   reminders = 0;
   call();
   if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
-  const note = new Notification(words("arrived"), { body: name, tag: id, icon: find("link[rel=icon]").dataset.calm });
+  const note = new Notification(words(what), { body: name, tag: id, icon: find("link[rel=icon]").dataset.calm });
   note.onclick = () => {
     focus();
     find(`#row-${CSS.escape(id)} .row`)?.click();

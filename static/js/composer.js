@@ -44,6 +44,8 @@ function grow() {
 export function opened() {
   const id = conversation(), field = box();
   if (!id) return;
+  if (noting() && mode.id !== id) mode = { id, kind: noter().dataset.writing };
+  reopen(id);
   const { text, key: old } = draft(id);
   if (!field) return showKept(text);
   if ("filled" in field.dataset) return;
@@ -63,7 +65,97 @@ function showKept(text) {
   kept.hidden = false;
 }
 
-export const focus = () => { if (box() && !touch()) box().focus(); };
+export const focus = () => { if (box() && !touch()) (noting() ? noteBox() : box()).focus(); };
+
+// Notes: a form of their own beside the reply, and a draft of its own for each kind --------------
+
+const noter = () => find("#noter"), noteBox = () => find("#note-text");
+const noting = () => noter() && !noter().hidden;
+const noteDraft = (id, kind) => `draft:${user}:${id}:${kind}`;
+let mode = { id: "", kind: "" }, left = null;
+
+/** What is written from here on: a reply (""), a note, or a whisper where somebody may. */
+export function write(kind) {
+  const form = noter();
+  if (!form) return;
+  mode = { id: conversation(), kind };
+  show(kind);
+  if (kind) noteBox().focus();
+  else (box() ?? find(".lock [data-write]"))?.focus();
+}
+
+export const toggle = () => write(noting() ? "" : "note");
+export const reply = () => { if (box()) write(""); };
+
+function show(kind) {
+  const form = noter(), whisper = form.elements.whisper_to;
+  if (kind && (form.hidden || form.dataset.writing !== kind || !("filled" in form.dataset))) fill(form, kind);
+  form.hidden = !kind;
+  if (find("#composer")) find("#composer").hidden = Boolean(kind);
+  if (whisper) whisper.disabled = kind !== "whisper";
+  for (const tab of all("#dock .kinds [data-write]")) tab.ariaPressed = String(tab.dataset.write === kind);
+}
+
+function fill(form, kind) {
+  form.dataset.writing = kind;
+  if (!("filled" in form.dataset) && noteBox().value) return void (form.dataset.filled = "");  // the server brought it back
+  form.dataset.filled = "";
+  noteBox().value = stored(noteDraft(conversation(), kind));
+}
+
+function stored(place) {
+  try {
+    return localStorage.getItem(place) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function keepNote(id, kind, text) {
+  try {
+    if (text) localStorage.setItem(noteDraft(id, kind), text);
+    else localStorage.removeItem(noteDraft(id, kind));
+  } catch {
+    // as above
+  }
+}
+
+/** Before a swap: where somebody was writing a note, so that a new card at the foot does not stop them. */
+export function remember() {
+  const field = document.activeElement;
+  left = field?.id === "note-text" ? { id: conversation(), from: field.selectionStart, to: field.selectionEnd } : null;
+}
+
+function reopen(id) {
+  if (!noter() || mode.id !== id || !mode.kind) return;
+  if (mode.kind === "whisper" && !noter().elements.whisper_to) {
+    // Nobody is left to whisper to: it must not become a note for everybody.
+    mode = { id, kind: "" };
+    return showKept(stored(noteDraft(id, "whisper")));
+  }
+  if (noter().hidden) show(mode.kind);
+  if (left?.id !== id || document.activeElement === noteBox() || document.activeElement !== document.body) return;
+  noteBox().focus();
+  noteBox().setSelectionRange(left.from, left.to);
+}
+
+function beginNote(event) {
+  const { ctx } = event.detail, text = ctx.request.body.get("body") ?? "";
+  if (!text.trim()) return event.preventDefault();
+  ctx.note = { id: conversation(), kind: noter().dataset.writing, text };
+}
+
+function endNote({ note, response }) {
+  if (!note || note.ended || !response || response.status >= 400) return;
+  note.ended = true;
+  const here = conversation() === note.id && noter()?.dataset.writing === note.kind;
+  const typed = here ? noteBox().value : stored(noteDraft(note.id, note.kind));
+  // What was typed while it was being saved stays.
+  const rest = typed.startsWith(note.text) ? typed.slice(note.text.length).trimStart() : typed;
+  if (here) noteBox().value = rest;
+  keepNote(note.id, note.kind, rest);
+  find("#note-notice")?.replaceChildren();
+}
 
 export function rows() {
   for (const row of all("#mine .row")) {
@@ -126,6 +218,7 @@ function complain() {
 
 function use(id) {
   const field = box();
+  reply();
   field.value = field.value ? `${field.value}\n${find(`#${id}`).textContent}` : find(`#${id}`).textContent;
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
@@ -133,23 +226,34 @@ function use(id) {
 
 export function start() {
   const mine = (event) => event.detail.ctx.sourceElement.id === "composer";
-  document.addEventListener("htmx:config:request", (event) => { if (mine(event)) begin(event); });
-  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => end(ctx, ctx.response.status));
+  document.addEventListener("htmx:config:request", (event) => {
+    if (mine(event)) begin(event);
+    else if (event.detail.ctx.sourceElement.id === "noter") beginNote(event);
+  });
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+    end(ctx, ctx.response.status);
+    endNote(ctx);
+  });
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => end(ctx, ctx.response?.status));
   document.addEventListener("input", ({ target }) => {
+    if (target.id === "note-text") keepNote(conversation(), noter().dataset.writing, target.value);
     if (target.id !== "message") return;
     grow();
     keep(conversation(), target.value);
   });
   document.addEventListener("keydown", (event) => {
-    if (event.target.id !== "message" || event.key !== "Enter") return;
+    if (!["message", "note-text"].includes(event.target.id) || event.key !== "Enter") return;
     if (event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
-    find("#composer").requestSubmit();
+    event.target.form.requestSubmit();
   });
-  document.addEventListener("click", ({ target }) => {
-    const button = target.closest("[data-use]");
+  document.addEventListener("click", (event) => {
+    const { target } = event, button = target.closest("[data-use]"), tab = target.closest("[data-write]");
     if (button) use(button.dataset.use);
+    if (tab) {
+      event.preventDefault();
+      write(tab.dataset.write);
+    }
     if (target.closest("[data-logout]")) {
       for (const stored of Object.keys(localStorage)) if (stored.startsWith("draft:")) localStorage.removeItem(stored);
     }

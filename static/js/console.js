@@ -54,22 +54,28 @@ function follow() {
 }
 
 let known = null;
-/** Say who has just joined the queue; what was there on arrival is no news. */
+/** An offer is news of its own, even of a chat that was waiting already. */
+const news = (row) => row.id + (row.dataset.offer ?? "");
+/** Say who has just joined the queue or is offered to me; what was there on arrival is no news. */
 function announce() {
-  const waiting = all("#waiting li"), fresh = known ? waiting.filter((row) => !known.has(row.id)) : [];
+  const waiting = all("#waiting li");
+  const fresh = known ? waiting.filter((row) => !known.has(row.id) || (row.dataset.offer && !known.has(news(row)))) : [];
   for (const row of fresh) {
     call(row);
-    if (live.leading()) alerts((bell) => bell.arrived(row.id.slice(4), find(".nm", row).textContent));
+    const what = row.dataset.offer ? "offered" : "arrived";
+    if (live.leading()) alerts((bell) => bell.arrived(row.id.slice(4), find(".nm", row).textContent, what));
   }
-  known = new Set(waiting.map((row) => row.id));
-  for (const card of all("#toasts [data-row]")) if (!known.has(card.dataset.row)) card.remove();
+  known = new Set(waiting.flatMap((row) => [row.id, news(row)]));
+  const shown = new Set(waiting.map(news));
+  for (const card of all("#toasts [data-row]")) if (!shown.has(card.dataset.row)) card.remove();
 }
 
 /** A card with what the row says; it goes when the row does. */
 function call(row) {
   const card = find("template#call").content.firstElementChild.cloneNode(true);
   const said = (part) => find(part, row).textContent.trim();
-  card.dataset.row = row.id;
+  card.dataset.row = news(row);
+  if (row.dataset.offer) find("h3", card).textContent = words("offered");
   card.prepend(find(".av", row).cloneNode(true));
   find("p", card).textContent = `${said(".nm")} · ${said(".why")}: “${said(".pv")}”`;
   const take = find(".take", row).cloneNode(true);
@@ -109,6 +115,7 @@ document.addEventListener("htmx:before:response", (event) => {
   if (!ctx.sent) toast(words("failed"));
 });
 document.addEventListener("htmx:before:swap", beforeSwap);
+document.addEventListener("htmx:before:swap", composer.remember);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   afterSwap();
   if (ctx.response) live.forget();
@@ -117,6 +124,7 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const before = open;
   follow();
   const taken = from?.matches?.("#next, #claim, .take, .lock .btn");
+  if (taken) composer.reply();
   if (taken || (open !== before && why?.detail > 0)) composer.focus();
 });
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
@@ -166,6 +174,7 @@ document.addEventListener("console:done", () => {
   dialog.close();
   setTimeout(composer.focus);
 });
+document.addEventListener("console:moved", () => { live.forget(); live.list(); });
 document.addEventListener("console:closed", () => {
   dialog.close();
   setTimeout(() => (find("#mine .row.un") ?? find("#take-next"))?.focus());
@@ -211,14 +220,15 @@ const KEYS = {
   a: () => (find("#claim") ?? find("#take-next"))?.click(),
   j: () => step(1),
   k: () => step(-1),
-  r: () => find("#message")?.focus(),
+  r: composer.reply,
+  n: () => composer.write("note"),
   f: () => find("#finish")?.click(),
   t: () => find("#transfer")?.click(),
 };
 
 function leave() {
   for (const menu of all("details.menu[open]")) menu.open = false;
-  if (document.activeElement.id === "message") (find("#queue .row[aria-current]") ?? find("#tail")).focus();
+  if (["message", "note-text"].includes(document.activeElement.id)) (find("#queue .row[aria-current]") ?? find("#tail")).focus();
 }
 
 document.addEventListener("keydown", (event) => {
@@ -231,6 +241,10 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (key === "Escape") return leave();
+  if (event.altKey && key.toLowerCase() === "n") {
+    event.preventDefault();
+    return composer.toggle();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
   const inList = target.closest("#scroll") && { ArrowDown: "j", ArrowUp: "k" }[key];
   const act = KEYS[inList || key.toLowerCase()];

@@ -10,7 +10,7 @@ export const touch = () => matchMedia("(pointer: coarse)").matches;
 /** What is on screen of the open chat: the server answers relative to it. */
 export function shown() {
   const { after = "", new: divider = "" } = find("#bubbles")?.dataset ?? {};
-  return { after, new: divider, dock: find("#dock")?.dataset.dock ?? "" };
+  return { after, new: divider, dock: find("#dock")?.dataset.card ?? "" };
 }
 
 /** Swap an answer that consists of partials only. */
@@ -69,6 +69,11 @@ export function tick() {
     chip.classList.toggle("bad", seconds >= bad);
   }
   for (const element of all("[data-for]")) element.textContent = span(now - Date.parse(element.dataset.for));
+  for (const element of all("[data-left]")) {
+    const seconds = Math.max(0, Math.ceil((Date.parse(element.dataset.left) - now) / 1000));
+    element.textContent = `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
+    element.closest(".chip").classList.toggle("bad", seconds <= 10);
+  }
   for (const element of all("[data-until]")) {
     const left = Date.parse(element.dataset.until) - now;
     element.textContent = span(left);

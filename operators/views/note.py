@@ -1,0 +1,61 @@
+"""A note among the team, written into the thread by whoever may see it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from conversations import clock, errors, notes
+from conversations.models import Conversation
+from operators import desk, http
+from operators.forms import NoteForm
+from operators.http import OperatorRequest, operator_required
+from operators.models import Operator
+from operators.views import pages, refusals
+
+
+@operator_required
+@require_POST
+def note(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    conversation = pages.find(request, public_id)
+    form = NoteForm.read(request.POST)
+    try:
+        notes.add(
+            conversation,
+            author=request.operator,
+            body=form.body,
+            cause=desk.cause(request.operator, "panel"),
+            now=clock.now(),
+            whisper_to=_reader(request, conversation, form),
+        )
+    except errors.HandoffError as error:
+        return _refuse(request, public_id, form, error)
+    return pages.answer(request, public_id)
+
+
+def _reader(request: OperatorRequest, conversation: Conversation, form: NoteForm) -> Operator | None:
+    """Whom the words are for: supervisors whisper to whoever has the chat, and to nobody else by mistake."""
+    if not form.whisper_to:
+        return None
+    if not request.operator.is_staff:
+        raise Http404
+    holder = conversation.operator
+    if holder is None or holder == request.operator or str(holder.public_id) != form.whisper_to:
+        raise errors.StaleEpoch(epoch=conversation.epoch)
+    return holder
+
+
+def _refuse(
+    request: OperatorRequest, public_id: UUID, form: NoteForm, error: errors.HandoffError
+) -> HttpResponse:
+    """For htmx the reason, beside the text that stays where it is; else the page with the text still in it."""
+    now, conversation = clock.now(), pages.find(request, public_id)
+    said = {"note_reason": refusals.sentence(error), "note": form.body}
+    if http.wants_fragment(request):
+        return render(request, "operator/_note_refused.html", said, status=error.status)
+    context = pages.full_context(request, conversation, now)
+    kind = "whisper" if form.whisper_to else "note"
+    return render(request, "operator/console.html", context | said | {"writing": kind}, status=error.status)
