@@ -97,7 +97,7 @@ def requeue(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 
 def context_of(request: OperatorRequest, board: Board) -> dict[str, Any]:
     frame = pages.frame_context(request)
-    return frame | {"board": board, "list": {"waiting_count": board.waiting_count}, "section": "team"}
+    return frame | {"board": board, "list": {"waiting_count": board.waiting_count}}
 
 
 def done(request: OperatorRequest, said: str, status: int = 200) -> HttpResponse:
@@ -123,7 +123,7 @@ def dialog(
     if http.wants_fragment(request):
         return render(request, template, context, status=status)
     waiting = Conversation.objects.visible_to(request.operator).queued().count()
-    frame = pages.frame_context(request) | {"list": {"waiting_count": waiting}, "section": "team"}
+    frame = pages.frame_context(request) | {"list": {"waiting_count": waiting}}
     return render(request, "operator/team_dialog.html", frame | context | {"dialog": template}, status=status)
 
 

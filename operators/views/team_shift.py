@@ -46,7 +46,7 @@ def give(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     form = HandOverForm.read(request.POST)
     to = _target(request, form, but=conversation.operator_id or 0)
     if to is None:
-        return _ask_give(request, conversation, form, form.epoch, _("Choose who gets it."))
+        return _ask_give(request, conversation, form, form.epoch, _("Choose who gets the chat."))
     try:
         desk.transfer(
             conversation,
@@ -75,7 +75,7 @@ def shift(request: OperatorRequest, operator_id: UUID) -> HttpResponse:
     form = HandOverForm.read(request.POST)
     to = _target(request, form, but=person.pk)
     if form.to and not isinstance(to, Operator):
-        return _ask_shift(request, person, form, _("Choose who gets it."))
+        return _ask_shift(request, person, form, _("Choose who gets the chat."))
     colleague = to if isinstance(to, Operator) else None
     try:
         went, stayed = desk.hand_over_all(

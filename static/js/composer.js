@@ -160,7 +160,7 @@ function endNote({ note, response }) {
 export function rows() {
   for (const row of all("#mine .row")) {
     const { text } = draft(row.closest("li").id.slice(4)), preview = find("[data-preview]", row);
-    if (!text || row.ariaCurrent) continue;
+    if (!text || row.ariaCurrent || !preview) continue;  // none once it waits again and is about to leave
     preview.replaceChildren(find("template#draft").content.cloneNode(true), ` ${text}`);
   }
 }

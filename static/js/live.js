@@ -29,8 +29,9 @@ export async function ask(name, url, fits = () => true, answered = () => {}) {
 /** Something else has changed the page: what a validator vouched for is no longer what is shown. */
 export const forget = () => tags.clear();
 
-/** Asks now, and by itself again. What is wanted while it asks is asked for right after. */
-export function repeat(period, work, safety = SAFETY) {
+/** Asks now, and by itself again. What is wanted while it asks is asked for right after. ``always``: also while the
+ *  stream is open, which tells nothing of it. */
+export function repeat(period, work, always = false) {
   let timer, busy = false, again = false;
   return async function run() {
     clearTimeout(timer);
@@ -43,7 +44,7 @@ export function repeat(period, work, safety = SAFETY) {
       unreached();
     } finally {
       busy = false;
-      timer = setTimeout(run, again ? 0 : streaming() ? safety : document.hidden ? HIDDEN : period);
+      timer = setTimeout(run, again ? 0 : streaming() && !always ? SAFETY : document.hidden ? HIDDEN : period);
       again = false;
     }
   };

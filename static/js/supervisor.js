@@ -4,7 +4,7 @@ import { ask, repeat } from "./live.js";
 import { apply, fade, find } from "./page.js";
 
 const ALERTS = ["handoff.overdue", "handoff.requeued", "handoff.offer_expired"];
-const BOARD = 3000, PEOPLE = 5000, AGAIN = 1000;
+const BOARD = 5000, AGAIN = 1000;
 
 /** Which of them is an alert, and what it says, the server knows. */
 async function tell({ conversation, seq, kind }) {
@@ -16,11 +16,11 @@ async function tell({ conversation, seq, kind }) {
   fade();
 }
 
-/** Who comes and goes is told by no event: it is asked for in between. */
+/** Who comes and goes is told by no event: it is asked for in between as well. */
 const board = repeat(BOARD, () => {
   const place = find("#board");
   if (place) return ask("board", place.dataset.url);
-}, PEOPLE);
+}, true);
 
 /** Once in a second, however much happens. */
 let asked = -AGAIN, soon;

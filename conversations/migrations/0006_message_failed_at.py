@@ -9,7 +9,7 @@ def since_it_was_said(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("conversations", "0004_queues_and_deadlines"),
+        ("conversations", "0005_search"),
     ]
 
     operations = [
