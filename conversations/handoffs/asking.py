@@ -83,6 +83,8 @@ def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
     """From the bot into the queue, or None when it is not with the bot (in this epoch)."""
     cause, now = asked.cause, asked.now
     queue = Queue.objects.wanted(asked.request.queue, organization=conversation.sender.organization)
+    # Before anything refers to the queue: on MariaDB two that have done so cannot both mark it any more.
+    Queue.objects.distribute(queue, now)
     words = notices.spoken(conversation, Author.BOT, asked.last_words, now)
     notice, placed = positions.welcome(conversation, queue, asked.request.priority, now, said=bool(words))
     taken = common.at(Conversation.objects.filter(mode=Mode.BOT), asked.epoch).take(
@@ -114,7 +116,6 @@ def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
         queue=str(queue.public_id) if queue else "",
     )
     notices.say(taken, notice, seq=seq + 1, cause=cause, now=now)
-    Queue.objects.distribute(queue, now)
     return handoff
 
 

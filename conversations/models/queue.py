@@ -32,7 +32,7 @@ class QueueQuerySet(models.QuerySet["Queue"]):
         return named or self.default_of(organization)
 
     def distribute(self, queue: Queue | None, now: datetime) -> None:
-        """Something waits in it that may be offered: the last statement of the transaction that put it there.
+        """Something waits in it that may be offered: said in the transaction that puts it there.
 
         Whoever is distributing loses the row, and looks again.
         """
