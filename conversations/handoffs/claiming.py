@@ -91,7 +91,8 @@ def _looks(operator: Operator, *, force: bool) -> list[tuple[ConversationQuerySe
     with_bot = Conversation.objects.filter(mode=Mode.BOT)
     opening = {"handoff_count": F("handoff_count") + 1}
     looks: list[tuple[ConversationQuerySet, dict[str, Any]]] = [(waiting, {}), (with_bot, opening)]
-    if force:
-        looks.append((Conversation.objects.human().exclude(operator=operator), {}))
-    # Asked for between the first two looks, it waits after all.
-    return [*looks, (waiting, {})]
+    if not force:
+        # Asked for between the two looks, it waits after all.
+        return [*looks, (waiting, {})]
+    # Given up by its operator between the looks, it waits or is with the bot after all.
+    return [*looks, (Conversation.objects.human().exclude(operator=operator), {}), *looks]
