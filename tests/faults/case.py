@@ -26,6 +26,8 @@ class Case:
     texts: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     unanswered: list[Call] = field(default_factory=list)
+    deeds: list[tuple[Any, ...]] = field(default_factory=list)
+    """What somebody did at the desk without learning whether it was done: they do it again."""
     went: int = 0
     took: int = 0
     company: list[Case] = field(default_factory=list)
@@ -55,10 +57,15 @@ class Case:
             self.unanswered.append(self.calls[-1])
         return status
 
+    def does(self, armed: str, deed: str, *given: Any) -> None:
+        """Somebody at the desk does it, in a process that dies of it."""
+        self.deeds.append((deed, self.customer, *given))
+        self.world.begin(armed, *self.deeds[-1])
+
     @property
     def acknowledged(self) -> int:
-        """Webhooks and calls that were answered in the end."""
-        return len(self.sids) + len(self.calls)
+        """Webhooks, calls and deeds that were answered in the end."""
+        return len(self.sids) + len(self.calls) + len(self.deeds)
 
     def says(self, text: str, *, port: int = 0) -> int:
         self.texts.append(text)
@@ -71,6 +78,8 @@ class Case:
     def recover(self) -> None:
         """What Twilio and the integration do about calls that nobody answered; then nothing may be left to do."""
         self.repeat(self.calls)
+        for deed in self.deeds:
+            self.world.call(*deed)
         self.world.settle()
 
     def repeat(self, calls: list[Call]) -> None:

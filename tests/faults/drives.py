@@ -164,6 +164,65 @@ def releases(case: Case, armed: str) -> Expect:
     return expect
 
 
+def hands_on(case: Case, armed: str) -> Expect:
+    """To the queue, or to a colleague."""
+    case.begin("held_by_bia" if case.odd else "held")
+    case.does(armed, "transfer", case.odd)
+
+    def expect(story: dict[str, Any]) -> None:
+        assert (story["mode"], story["open"], story["handoffs"]) == ("queued", 1, 1)
+        assert story["offered_to"] == ("ana" if case.odd else None)
+        assert (story["kinds"].count("handoff.transferred"), story["notes"], count(story, "system")) == (
+            1,
+            1,
+            2,
+        )
+
+    return expect
+
+
+def goes_back_to_the_front(case: Case, armed: str) -> Expect:
+    """By a supervisor's word, or because nobody answered."""
+    case.begin("held" if case.odd else "unanswered")
+    if case.odd:
+        case.does(armed, "take_away")
+    else:
+        case.world.start(armed)
+
+    def expect(story: dict[str, Any]) -> None:
+        assert (story["mode"], story["open"], story["handoffs"]) == ("queued", 1, 1)
+        assert (story["kinds"].count("handoff.requeued"), count(story, "system")) == (1, 2)
+
+    return expect
+
+
+def is_offered(case: Case, armed: str) -> Expect:
+    case.begin("to_be_offered")
+    case.world.start(armed)
+
+    def expect(story: dict[str, Any]) -> None:
+        assert (story["mode"], story["open"], story["handoffs"]) == ("queued", 1, 1)
+        assert (story["offered_to"], story["kinds"].count("handoff.offered")) == ("ana", 1)
+
+    return expect
+
+
+def is_not_taken(case: Case, armed: str) -> Expect:
+    """By the operator's word, or because the time of the offer has passed."""
+    case.begin("offered" if case.odd else "offered_in_vain")
+    if case.odd:
+        case.does(armed, "decline")
+    else:
+        case.world.start(armed)
+
+    def expect(story: dict[str, Any]) -> None:
+        kind = "handoff.declined" if case.odd else "handoff.offer_expired"
+        assert (story["mode"], story["open"], story["handoffs"]) == ("queued", 1, 1)
+        assert (story["offered_to"], story["kinds"].count(kind)) == (None, 1)
+
+    return expect
+
+
 def tries_a_failed_webhook_again(case: Case, armed: str) -> Expect:
     case.begin("with_bot" if case.odd else "")
     case.world.start("intake.appended:raise")
@@ -213,6 +272,10 @@ DRIVES: dict[str, Drive] = {
     "handoff.claiming": claims,
     "handoff.cancelling": cancels,
     "handoff.releasing": releases,
+    "handoff.transferring": hands_on,
+    "handoff.requeueing": goes_back_to_the_front,
+    "handoff.offering": is_offered,
+    "handoff.declining": is_not_taken,
 }
 
 

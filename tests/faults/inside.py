@@ -13,7 +13,8 @@ from django.core.management import call_command
 from django.db.models import Max, Model, Q, QuerySet
 from django.test import Client
 
-from conversations import clock, delivery, settling, work
+from conversations import clock, deadlines, delivery, settling, work
+from conversations.contract import Cause
 from conversations.models import (
     BotTurn,
     Conversation,
@@ -23,6 +24,8 @@ from conversations.models import (
     Handoff,
     InboundWebhook,
     Message,
+    Note,
+    Queue,
     Status,
     StatusReport,
     WebhookOutcome,
@@ -30,7 +33,7 @@ from conversations.models import (
     bot_turn,
 )
 from handoffflow import models
-from operators import desk
+from operators import desk, presence
 from operators.models import Operator
 from tests import builders
 
@@ -39,13 +42,15 @@ OUTBOUND = ("bot", "operator", "system")
 
 
 def quicken() -> None:
-    """The same rules by a quicker clock: short leases, an unclear send given up after three seconds."""
+    """The same rules by a quicker clock: short leases, an unclear send given up after three seconds, and no more
+    than a moment of grace for a deadline that passed while nobody worked."""
     for name, handler in work.handlers.items():
         work.handlers[name] = dataclasses.replace(handler, lease=LEASE)
     settling.LOOK_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 1.5, 2, 3.1))
     settling.GIVE_UP_AFTER = timedelta(seconds=3)
     settling.LOOK_AGAIN = timedelta(seconds=1)
     delivery.HOLD = timedelta(seconds=2)
+    deadlines.GRACE = dict.fromkeys(deadlines.GRACE, timedelta(seconds=0.2))
     bot_turn.PAUSE = timedelta()
     models.ABANDONED = LEASE
 
@@ -93,9 +98,92 @@ def waiting(address: str) -> str:
 
 
 def held(address: str) -> str:
-    ana = Operator.objects.get(username="ana")
-    builders.make_held(ana, address=address, sid=_sid(address))
+    builders.make_held(_ana(), address=address, sid=_sid(address))
     return _settled(address)
+
+
+def held_by_bia(address: str) -> str:
+    """By Bia, while Ana is there."""
+    bia = Operator.objects.filter(username="bia").first() or builders.make_operator("bia", capacity=30_000)
+    presence.beat(_ana(), now=clock.now())
+    builders.make_held(bia, address=address, sid=_sid(address))
+    return _settled(address)
+
+
+def unanswered(address: str) -> str:
+    """Ana has it, and has just let the time to her first reply pass."""
+    held(address)
+    return _time_is_over(address)
+
+
+def to_be_offered(address: str) -> str:
+    """It waits in a queue that offers, Ana is there, and nobody has looked yet."""
+    waiting(address)
+    ana = _ana()
+    presence.beat(ana, now=clock.now())
+    queue, _new = Queue.objects.get_or_create(
+        organization=ana.organization, name="Oferece", defaults={"auto_offer": True}
+    )
+    ana.queues.add(queue)
+    conversation = builders.thread(address)
+    Conversation.objects.filter(pk=conversation.pk).update(queue=queue)
+    Queue.objects.distribute(queue, clock.now())
+    return str(conversation.public_id)
+
+
+def offered(address: str) -> str:
+    """Ana was offered it, and has time."""
+    waiting(address)
+    conversation, ana = builders.thread(address), _ana()
+    desk.offer(
+        conversation,
+        operator=ana,
+        by=Cause(kind="system", door="worker"),
+        why="longest_idle",
+        answer_in=timedelta(hours=1),
+        now=clock.now(),
+    )
+    return str(conversation.public_id)
+
+
+def offered_in_vain(address: str) -> str:
+    """Ana was offered it, and has just let it pass."""
+    offered(address)
+    return _time_is_over(address)
+
+
+def _time_is_over(address: str) -> str:
+    conversation = builders.thread(address)
+    Handoff.objects.filter(open_for=conversation).update(due_at=clock.now())
+    return str(conversation.public_id)
+
+
+def _ana() -> Operator:
+    return Operator.objects.get(username="ana")
+
+
+def transfer(address: str, to_ana: bool) -> None:
+    """Whoever has it hands it on: to Ana, or to the queue."""
+    conversation = builders.thread(address)
+    assert conversation.operator
+    desk.transfer(
+        conversation,
+        by=desk.cause(conversation.operator, "panel"),
+        author=conversation.operator,
+        operator=conversation.operator,
+        to=_ana() if to_ana else Queue.objects.get(is_default=True),
+        note="Já pediu o boleto duas vezes.",
+        now=clock.now(),
+        epoch=conversation.epoch,
+    )
+
+
+def take_away(address: str) -> None:
+    desk.take_away(builders.thread(address), by=desk.cause(_ana(), "panel"), now=clock.now())
+
+
+def decline(address: str) -> None:
+    desk.decline(builders.thread(address), operator=_ana(), door="panel", now=clock.now())
 
 
 def _sid(address: str) -> str:
@@ -116,7 +204,7 @@ def several(situation: str, addresses: list[str]) -> list[str]:
 
 def say(addresses: list[str], text: str) -> None:
     """Ana writes a line to each of them, while no worker looks."""
-    ana = Operator.objects.get(username="ana")
+    ana = _ana()
     for address in addresses:
         held = builders.thread(address)
         desk.reply(
@@ -145,6 +233,10 @@ def unsettled() -> list[str]:
     known = Message.objects.exclude(provider_sid=None).values("provider_sid")
     parked = StatusReport.objects.filter(applied_at=None, provider_sid__in=known)
     failed = InboundWebhook.objects.filter(outcome=WebhookOutcome.FAILED)
+    overdue = Handoff.objects.filter(Q(due_at__lte=clock.now()) | ~Q(leased_until=None)).exclude(
+        open_for=None
+    )
+    queues = Queue.objects.filter(~Q(due_at=None) | ~Q(leased_until=None))
     # Accepted without any report, a message goes on showing that it is being sent; Twilio has it.
     waiting = Message.objects.filter(status__in=(Status.QUEUED, Status.SENDING, Status.UNKNOWN)).exclude(
         delivery__state=DeliveryState.ACCEPTED
@@ -153,6 +245,8 @@ def unsettled() -> list[str]:
         *(f"delivery {row.pk} {row.state}" for row in deliveries),
         *(f"turn {row.pk}" for row in turns),
         *(f"webhook {row.pk}" for row in failed),
+        *(f"deadline {row.pk} {row.due_kind}" for row in overdue),
+        *(f"queue {row.pk}" for row in queues),
         *(f"report {row.pk} of a known message" for row in parked),
         *(f"message {row.pk} {row.status}" for row in waiting),
     ]
@@ -162,7 +256,7 @@ def story(address: str) -> dict[str, Any]:
     """Everything about one customer's thread that a witness outside can compare."""
     conversation = Conversation.objects.get(contact__addresses__value=address)
     messages = Message.objects.filter(conversation=conversation).order_by("seq")
-    events = Event.objects.filter(conversation=conversation)
+    events, notes = (model._base_manager.filter(conversation=conversation) for model in (Event, Note))
     applied = InboundWebhook.objects.filter(
         message__conversation=conversation, outcome=WebhookOutcome.APPLIED
     )
@@ -170,9 +264,13 @@ def story(address: str) -> dict[str, Any]:
         "id": str(conversation.public_id),
         "mode": conversation.mode,
         "seq": conversation.seq,
-        "numbers": sorted([*messages.values_list("seq", flat=True), *events.values_list("seq", flat=True)]),
+        "numbers": sorted(
+            seq for rows in (messages, events, notes) for seq in rows.values_list("seq", flat=True)
+        ),
         "messages": list(messages.values("author", "body", "status", "provider_sid", "delivery__cause")),
         "kinds": list(events.order_by("seq").values_list("kind", flat=True)),
+        "notes": notes.count(),
+        "offered_to": conversation.offered_to and conversation.offered_to.username,
         "open": Handoff.objects.filter(open_for=conversation).count(),
         "handoffs": Handoff.objects.filter(conversation=conversation).count(),
         "applied": list(applied.values_list("provider_sid", flat=True)),

@@ -119,6 +119,12 @@ class World:
         self.desks[-1].wait_until_up()
         return self.desks[-1]
 
+    def begin(self, failpoints: str, name: str, *given: Any) -> None:
+        """A process that does one thing of ``inside``, beside no desk at all, and may die of it."""
+        log = self.folder / f"desk-{next(self._logs)}.log"
+        pid = self.zygote.order(do="begin", failpoints=failpoints, name=name, given=given, log=str(log))
+        self.desks.append(Desk(self.zygote, pid, 0, log))
+
     @property
     def desk(self) -> Desk:
         return self.desks[-1]

@@ -59,11 +59,22 @@ def fork(child: Callable[[], None], *, output: Path) -> int:
 
 
 def serve(order: dict[str, Any]) -> None:
+    arm(order)
+    execute_from_command_line(["manage.py", "serve", *order["arguments"]])
+
+
+def begin(order: dict[str, Any]) -> None:
+    """Run one function of ``inside`` as the product would, and die of it where a point says so."""
+    arm(order)
+    getattr(import_module("tests.faults.inside"), order["name"])(*order["given"])
+    os._exit(0)
+
+
+def arm(order: dict[str, Any]) -> None:
     from conversations import failpoints
 
     os.environ["FAILPOINTS"] = order["failpoints"]
     reload(failpoints)
-    execute_from_command_line(["manage.py", "serve", *order["arguments"]])
 
 
 def call(order: dict[str, Any], answer: Path) -> None:
@@ -87,8 +98,9 @@ def wait(pid: int, seconds: float) -> int | None:
 
 
 def obey(order: dict[str, Any], folder: Path, children: set[int]) -> Any:
-    if order["do"] == "serve":
-        pid = fork(lambda: serve(order), output=Path(order["log"]))
+    if order["do"] in {"serve", "begin"}:
+        process = serve if order["do"] == "serve" else begin
+        pid = fork(lambda: process(order), output=Path(order["log"]))
         children.add(pid)
         return pid
     if order["do"] == "wait":
