@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
+from django.db.models import Max
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
@@ -45,7 +46,7 @@ class Endless(ChangeList):
         reach = self.model_admin.reach
         if reach is None or (self.query and self.model_admin.searches_by_index):
             return found
-        newest = self.model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+        newest = self.model._default_manager.aggregate(newest=Max("pk"))["newest"] or 0
         return found.filter(pk__gt=newest - reach)
 
     def get_ordering(self, request: HttpRequest, queryset: Any) -> list[Any]:

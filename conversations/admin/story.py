@@ -95,8 +95,12 @@ def of(conversation: Conversation, before: str, handoffs: Sequence[Any]) -> dict
     begun = conversation.created_at if len(events) <= EVENTS else None
     events = events[:EVENTS]
     spans = control(reversed(events), begun=begun)
-    named = _named(conversation, events, handoffs)
-    lines = [_bubble(message) for message in shown] + [_note(note) for note in notes[:PAGE]]
+    written = list(notes[:PAGE])
+    known = [conversation.operator, conversation.offered_to, *(handoff.operator for handoff in handoffs)]
+    known += [*(message.operator for message in shown), *(note.author for note in written)]
+    queues = [conversation.queue, *(handoff.queue for handoff in handoffs)]
+    named = _named(events, known, queues)
+    lines = [_bubble(message) for message in shown] + [_note(note) for note in written]
     return {
         "thread_lines": sorted(lines, key=lambda line: -line.seq),
         "thread_spans": [(span, mode_chip(span.mode), _holder(span, named)) for span in reversed(spans)],
@@ -134,13 +138,13 @@ def _note(note: Any) -> Line:
     )
 
 
-def _named(conversation: Conversation, events: list[Event], handoffs: Sequence[Any]) -> dict[str, str]:
-    """Names for the ids that the events tell of."""
-    queues = [conversation.queue, *(handoff.queue for handoff in handoffs)]
-    known = {str(queue.public_id): queue.name for queue in queues if queue}
-    people = {str(event.data.get(name) or "") for event in events for name in ("operator", "offered_to")}
-    people |= {event.actor_id for event in events if event.actor_kind in {"operator", "supervisor"}}
-    return known | scope.names(people)
+def _named(events: list[Event], people: list[Any], queues: list[Any]) -> dict[str, str]:
+    """Names for the ids that the events tell of; asked for only where nobody else on the page has them."""
+    named = {str(queue.public_id): queue.name for queue in queues if queue}
+    named |= {str(person.public_id): person.shown_name for person in people if person}
+    meant = {str(event.data.get(name) or "") for event in events for name in ("operator", "offered_to")}
+    meant |= {event.actor_id for event in events if event.actor_kind in {"operator", "supervisor"}}
+    return named | scope.names(meant - named.keys())
 
 
 def _holder(span: Span, named: dict[str, str]) -> str:
