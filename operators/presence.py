@@ -64,6 +64,12 @@ def send_away(operator: Operator, *, now: datetime) -> None:
         transaction.on_commit(wakeup.news.ring)
 
 
+def chosen(operator: Operator) -> str:
+    """What they chose to be; whoever has not chosen is available as soon as their panel beats."""
+    row = Presence.objects.filter(operator=operator).values_list("status", flat=True).first()
+    return row or PresenceStatus.AVAILABLE.value
+
+
 def state(operator: Operator, now: datetime) -> State:
     return states([operator.pk], now).get(operator.pk, PresenceStatus.OFFLINE.value)
 

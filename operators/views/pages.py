@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from conversations import clock
 from conversations.models import Conversation
-from operators import forms, http
+from operators import forms, http, presence
 from operators.http import OperatorRequest
+from operators.models import Operator, PresenceStatus
 from operators.views import failures, panes, rows, wording
 
 
@@ -35,12 +36,17 @@ def home_context(request: OperatorRequest, now: datetime, opened: str = "") -> d
 
 def frame_context(request: OperatorRequest) -> dict[str, Any]:
     """What stands around every page of the console; it wants a ``list`` that knows how many wait besides."""
+    chosen = presence.chosen(request.operator)
     return {
         "operator": request.operator,
         "operator_hue": wording.hue(request.operator),
         "operator_initials": wording.initials(request.operator.shown_name),
         "theme": theme(request),
         "sound": request.operator.preferences.get("sound", "on"),
+        "presence": chosen,
+        "statuses": PresenceStatus.choices,
+        # Nobody asks whoever works alone where they are, unless they said that they are not there.
+        "show_presence": chosen != PresenceStatus.AVAILABLE or not Operator.objects.alone(request.operator),
     }
 
 

@@ -4,7 +4,9 @@ import { all, find, toast, words } from "./page.js";
 const REMIND_AFTER = 300000, REMIND_EVERY = 30000, MOST_REMINDERS = 5;
 let audio, said = false, calledAt = 0, reminders = 0;
 
-const silent = () => document.body.dataset.sound === "off";
+/** Whoever is on break, or off, is not called. */
+const resting = () => (document.body.dataset.presence ?? "available") !== "available";
+const silent = () => document.body.dataset.sound === "off" || resting();
 
 /** A browser lets a page sound once somebody has touched it. */
 export function unlock() {
@@ -46,7 +48,7 @@ const call = () => {
 export function arrived(id, name, what) {
   reminders = 0;
   call();
-  if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
+  if (resting() || !document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
   const note = new Notification(words(what), { body: name, tag: id, icon: find("link[rel=icon]").dataset.calm });
   note.onclick = () => {
     focus();

@@ -81,7 +81,7 @@ export function write(kind) {
   mode = { id: conversation(), kind };
   show(kind);
   if (kind) noteBox().focus();
-  else (box() ?? find(".lock [data-write]"))?.focus();
+  else (box() ?? find(".lock [data-write], #claim"))?.focus();
 }
 
 export const toggle = () => write(noting() ? "" : "note");

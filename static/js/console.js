@@ -58,7 +58,7 @@ let known = null;
 const news = (row) => row.id + (row.dataset.offer ?? "");
 /** Say who has just joined the queue or is offered to me; what was there on arrival is no news. */
 function announce() {
-  const waiting = all("#waiting li");
+  const waiting = all("#waiting li:has(.take)");  // what is kept for a colleague calls nobody else
   const fresh = known ? waiting.filter((row) => !known.has(row.id) || (row.dataset.offer && !known.has(news(row)))) : [];
   for (const row of fresh) {
     call(row);
@@ -120,12 +120,11 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   afterSwap();
   if (ctx.response) live.forget();
   if (ctx.target === dialog && dialog.childElementCount && !dialog.open) dialog.showModal();
-  const { sourceElement: from, sourceEvent: why } = ctx;
+  const { sourceEvent: why } = ctx;
   const before = open;
   follow();
-  const taken = from?.matches?.("#next, #claim, .take, .lock .btn");
-  if (taken) composer.reply();
-  if (taken || (open !== before && why?.detail > 0)) composer.focus();
+  if (ctx.takes) composer.reply();
+  if (ctx.takes || (open !== before && why?.detail > 0)) composer.focus();
 });
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx && !ctx.sent && !wire(ctx.sourceElement)) toast(words("failed"));
@@ -134,6 +133,8 @@ document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   const { sourceElement: from, request } = ctx;
   if (wire(from)) return;
+  // Asked now: the stream may have moved the row, and its button with it, before the answer is here.
+  ctx.takes = from.matches("#next, #claim, .take, .lock button");
   if (from.hasAttribute("data-seen")) request.body.set("seen", find("#bubbles").dataset.seq);
   if (from.id !== "composer" && (request.method === "POST" || from.closest("#bubbles, #chead"))) {
     for (const [field, value] of Object.entries(shown())) request.body.set(field, value);
@@ -199,7 +200,7 @@ document.addEventListener("click", (event) => {
   if (target.closest("[data-dismiss]")) target.closest(".toast").remove();
   if (target.closest("[data-notify]")) alerts((bell) => bell.permit()).then(offer);
   if (target.closest("#jump")) toBottom();
-  for (const menu of all("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
+  for (const menu of all("details:is(.menu, .pill)[open]")) if (!menu.contains(target)) menu.open = false;
 });
 document.addEventListener("submit", ({ target }) => {
   if (target.next) target.next.value = location.pathname;
@@ -227,7 +228,7 @@ const KEYS = {
 };
 
 function leave() {
-  for (const menu of all("details.menu[open]")) menu.open = false;
+  for (const menu of all("details:is(.menu, .pill)[open]")) menu.open = false;
   if (["message", "note-text"].includes(document.activeElement.id)) (find("#queue .row[aria-current]") ?? find("#tail")).focus();
 }
 
@@ -264,3 +265,7 @@ offer();
 live.start();
 composer.start();
 follow();
+// Not part of the first load: nobody waits for it.
+const settled = () => import("./presence.js");
+if (document.readyState === "complete") settled();
+else addEventListener("load", settled);

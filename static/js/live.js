@@ -187,15 +187,19 @@ function askAll() {
   document.dispatchEvent(new CustomEvent("console:behind"));
 }
 
-let work = Promise.resolve();
+let work = Promise.resolve(), people = "";
 function take({ event, data }) {
   if (event === "seen") return listSoon();  // said by another tab, not by the stream
   heard = performance.now();
+  document.dispatchEvent(new Event("console:heard"));
   const opened = !open && event !== "down";
   open = event !== "down";
   // One frame after the other, in the order they came.
   if (event === "changed") work = work.then(() => changed(JSON.parse(data))).catch(askAll);
-  else if (event !== "ping") askAll();
+  else if (event === "presence") {
+    people = data;
+    document.dispatchEvent(new CustomEvent("console:presence", { detail: JSON.parse(data) }));
+  } else if (event !== "ping") askAll();
   if (opened) askAll();
 }
 
@@ -210,7 +214,10 @@ const reconnect = () => connection()?.delayCanceller?.();
 
 /** A tab that has just come asks whether somebody leads already. */
 function greet({ event }) {
-  if (event === "hello" && leads && open) bus.postMessage({ event: "ping" });
+  if (event === "hello" && leads && open) {
+    bus.postMessage({ event: "ping" });
+    if (people) bus.postMessage({ event: "presence", data: people });
+  }
   return event === "hello";
 }
 
@@ -221,7 +228,7 @@ function connect() {
 function lead() {
   leads = true;
   down();  // whoever led before is gone, and what came since then was told to nobody
-  for (const event of ["ping", "changed", "resync"]) {
+  for (const event of ["ping", "changed", "presence", "resync"]) {
     wire.addEventListener(event, ({ detail: { data } }) => pass({ event, data }));
   }
   wire.addEventListener("htmx:sse:error", down);
