@@ -30,14 +30,18 @@ def find(request: OperatorRequest, public_id: UUID) -> Conversation:
 
 
 def home_context(request: OperatorRequest, now: datetime, opened: str = "") -> dict[str, Any]:
-    listing = rows.listing(request.operator, now, opened=opened, show=request.GET.get("show", ""))
-    return {"list": listing} | frame_context(request)
+    around = frame_context(request)
+    listing = rows.listing(
+        request.operator, now, opened=opened, show=request.GET.get("show", ""), alone=around["alone"]
+    )
+    return {"list": listing} | around
 
 
 def frame_context(request: OperatorRequest) -> dict[str, Any]:
     """What stands around every page of the console; it wants a ``list`` that knows how many wait besides."""
-    chosen = presence.chosen(request.operator)
+    chosen, alone = presence.chosen(request.operator), Operator.objects.alone(request.operator)
     return {
+        "alone": alone,
         "operator": request.operator,
         "operator_hue": wording.hue(request.operator),
         "operator_initials": wording.initials(request.operator.shown_name),
@@ -46,14 +50,17 @@ def frame_context(request: OperatorRequest) -> dict[str, Any]:
         "presence": chosen,
         "statuses": PresenceStatus.choices,
         # Nobody asks whoever works alone where they are, unless they said that they are not there.
-        "show_presence": chosen != PresenceStatus.AVAILABLE or not Operator.objects.alone(request.operator),
+        "show_presence": chosen != PresenceStatus.AVAILABLE or not alone,
     }
 
 
 def full_context(request: OperatorRequest, conversation: Conversation, now: datetime) -> dict[str, Any]:
     """The whole page with this conversation open. The divider stands where the holder stopped reading."""
     context = home_context(request, now, str(conversation.public_id))
-    return context | {"pane": opening(request, conversation, now), "writing": _writing(request)}
+    return context | {
+        "pane": opening(request, conversation, now, alone=context["alone"]),
+        "writing": _writing(request),
+    }
 
 
 def _writing(request: OperatorRequest) -> str:
@@ -61,10 +68,12 @@ def _writing(request: OperatorRequest) -> str:
     return {"1": "note", "whisper": "whisper"}.get(request.GET.get("note", ""), "")
 
 
-def opening(request: OperatorRequest, conversation: Conversation, now: datetime) -> panes.Pane:
+def opening(
+    request: OperatorRequest, conversation: Conversation, now: datetime, *, alone: bool
+) -> panes.Pane:
     mine = conversation.operator_id == request.operator.pk
     new_after = conversation.seen_seq if mine and conversation.unread else None
-    return panes.pane(conversation, request.operator, now, after=None, new_after=new_after)
+    return panes.pane(conversation, request.operator, now, after=None, new_after=new_after, alone=alone)
 
 
 def update_context(request: OperatorRequest, conversation: Conversation, now: datetime) -> dict[str, Any]:

@@ -82,7 +82,13 @@ def card_of(conversation: Conversation, operator: Operator, now: datetime) -> st
 
 
 def pane(
-    conversation: Conversation, operator: Operator, now: datetime, *, after: int | None, new_after: int | None
+    conversation: Conversation,
+    operator: Operator,
+    now: datetime,
+    *,
+    after: int | None,
+    new_after: int | None,
+    alone: bool | None = None,
 ) -> Pane:
     """``after`` is the seq before the first bubble shown (None: the newest ones), ``new_after`` the divider's."""
     handoffs = list(_handoffs(conversation))
@@ -106,7 +112,7 @@ def pane(
         card=card_of(conversation, operator, now),
         mine=mine,
         can_whisper=operator.is_staff and dock == "other",
-        team=not Operator.objects.alone(operator),
+        team=not (Operator.objects.alone(operator) if alone is None else alone),
         window=window(conversation, now),
         items=bubbles.thread(shown, lines, contact=name, now=now, new_after=new_after),
         after=first,

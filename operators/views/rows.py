@@ -97,14 +97,16 @@ class Listing:
         return self.waiting_count + self.unread_count
 
 
-def listing(operator: Operator, now: datetime, *, opened: str = "", show: str = "") -> Listing:
+def listing(
+    operator: Operator, now: datetime, *, opened: str = "", show: str = "", alone: bool | None = None
+) -> Listing:
     """Everything the list shows to this operator, in three statements (one more with a fold open, with a team,
     and three with an offer)."""
     visible = Conversation.objects.visible_to(operator)
     show = show if show in FOLDS else ""
     waiting, mine = _mine_to_act_on(visible, operator)
     counts = _counts(visible, operator)
-    if counts["team_count"] and Operator.objects.alone(operator):
+    if counts["team_count"] and (Operator.objects.alone(operator) if alone is None else alone):
         counts["team_count"] = 0
     offered = _offered(visible, operator) if counts.pop("offered_count") else []
     known = offers.of(offered, now)

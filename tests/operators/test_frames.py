@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from conversations import clock
+from conversations import clock, notes
 from conversations.models import Event
+from operators import desk, presence
 from operators.grants import Audience
+from operators.models import Operator
 from operators.views import frames
 from tests import builders
 
@@ -55,6 +57,41 @@ class TestDrawing:
 
         assert 'class=\\"m in gap\\"' in first
         assert 'class=\\"m in\\"' in second
+
+    def test_leaves_the_row_of_an_offer_to_the_list_of_each(self, said: Event) -> None:
+        ana = Operator.objects.get(username="ana")
+        bia = builders.make_operator("bia")
+        presence.beat(bia, now=clock.now())
+        desk.transfer(
+            said.conversation,
+            by=desk.cause(ana, "panel"),
+            author=ana,
+            operator=ana,
+            to=bia,
+            note="Falta o CEP.",
+            now=clock.now(),
+        )
+        builders.says("Tudo bem?")
+        event = newest()
+
+        drawn = frames.draw({event: {PORTUGUESE}}, clock.now())
+
+        assert '"bubble"' in drawn[event.pk, PORTUGUESE]
+        assert '"row"' not in drawn[event.pk, PORTUGUESE]
+
+    def test_does_not_hang_a_bubble_on_one_before_a_note(self, said: Event) -> None:
+        ana = Operator.objects.get(username="ana")
+        notes.add(
+            said.conversation,
+            author=ana,
+            body="Cliente novo.",
+            cause=desk.cause(ana, "panel"),
+            now=clock.now(),
+        )
+        builders.says("Tudo bem?")
+        event = newest()
+
+        assert 'class=\\"m in gap\\"' in frames.draw({event: {HERS}}, clock.now())[event.pk, HERS]
 
     def test_leaves_transitions_to_the_page(self, said: Event) -> None:
         claimed = Event.objects.select_related("conversation").get(kind="handoff.claimed")

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from conversations import clock
 from conversations.models import Conversation, Note
 from operators import desk, presence
-from operators.models import Operator, Presence
+from operators.models import Operator, Presence, Viewing
 from tests import builders
 from tests.operators.conftest import Desk, sign_in
-from tests.operators.test_live_browser import box, chat, streaming, wait_for
+from tests.operators.test_live_browser import HIDDEN, box, chat, streaming, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUI = "whatsapp:+5511987650001"
@@ -99,6 +99,23 @@ class TestATransfer:
         expect(his.locator("#toasts .call")).to_have_count(0)
         assert builders.fresh(held).operator == bia
 
+    def test_accepted_opens_even_if_its_row_has_moved_before_the_answer(
+        self, ana: Operator, bia: Operator, consoles: Opened
+    ) -> None:
+        held = builders.make_held(ana)
+        his = consoles(bia)
+        transfer(held, ana, bia)
+
+        def late(route: Route) -> None:
+            answer = route.fetch()
+            expect(his.locator(f"#mine #row-{held.public_id}")).to_be_visible()
+            route.fulfill(response=answer)
+
+        his.route("**/claim", late)
+        offer_row(his, held).get_by_role("button", name="Aceitar").click()
+
+        expect(box(his)).to_be_focused()
+
     def test_refused_waits_for_anybody_and_rings_no_bell_again(
         self, ana: Operator, bia: Operator, consoles: Opened
     ) -> None:
@@ -175,6 +192,19 @@ class TestBeingThere:
         hers.reload()
         expect(pill.locator("summary")).to_contain_text("Em pausa")
 
+    def test_ends_a_while_after_the_tab_was_hidden(
+        self, ana: Operator, bia: Operator, consoles: Opened
+    ) -> None:
+        page = consoles(ana, chat(builders.make_held(ana)))
+        wait_for(lambda: Viewing.objects.filter(operator=ana).exists(), page)
+
+        page.evaluate(f"{HIDDEN} document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_timeout(2_000)
+        assert Viewing.objects.filter(operator=ana).exists()
+
+        wait_for(lambda: not Viewing.objects.filter(operator=ana).exists(), page)
+        assert Presence.objects.filter(operator=ana).exists()
+
 
 class TestANote:
     def test_appears_at_the_other_console_without_disturbing_it(
@@ -232,6 +262,23 @@ class TestANote:
         expect(page.get_by_label("Nota interna")).to_be_focused()
         page.keyboard.type("órico")
         expect(page.get_by_label("Nota interna")).to_have_value("olha o histórico")
+
+    def test_for_one_never_becomes_one_for_everybody(
+        self, ana: Operator, bia: Operator, consoles: Opened
+    ) -> None:
+        held = builders.make_held(ana)
+        caio = builders.make_operator("caio", staff=True)
+        page = consoles(caio, chat(held))
+        page.locator(".lock").get_by_role("button", name="Sussurrar para ana").click()
+        page.keyboard.type("Só entre nós.")
+
+        desk.take_away(held, by=desk.cause(caio, "panel"), now=clock.now())
+        expect(page.locator("#dock")).to_have_attribute("data-dock", "waiting")
+
+        expect(page.locator("#noter")).to_be_hidden()
+        expect(page.locator("#kept-text")).to_have_value("Só entre nós.")
+        page.keyboard.press("n")
+        expect(page.get_by_label("Nota interna")).to_have_value("")
 
     def test_whispered_is_not_read_by_the_others(
         self, ana: Operator, bia: Operator, consoles: Opened
