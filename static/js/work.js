@@ -22,8 +22,8 @@ function spelt(milliseconds) {
 function run() {
   const now = Date.now() + offset;
   const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
-  for (const element of all("#board [data-ago]")) write(element, spelt(now - Date.parse(element.dateTime)));
-  for (const element of all("#board [data-in]")) write(element, spelt(Date.parse(element.dateTime) - now));
+  for (const element of all("#work-board [data-ago]")) write(element, spelt(now - Date.parse(element.dateTime)));
+  for (const element of all("#work-board [data-in]")) write(element, spelt(Date.parse(element.dateTime) - now));
 }
 
 // Asking --------------------------------------------------------------------------------------------------------------
@@ -64,6 +64,12 @@ button.addEventListener("click", (event) => {
   if (!paused) refresh();
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+// A decision takes away the button it was made with.
+for (const end of ["console:done", "console:refused"]) {
+  document.addEventListener(end, () => setTimeout(() => {
+    if (document.activeElement === document.body) find("#sends").focus();
+  }));
+}
 setInterval(() => { if (!paused) run(); }, 1000);
 show();
 refresh();

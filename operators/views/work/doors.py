@@ -127,10 +127,10 @@ def _message(request: OperatorRequest, public_id: UUID) -> Message:
 
 def _attempt(request: OperatorRequest) -> UUID:
     """Which attempt the form was about. Without a word on it nothing is decided."""
-    try:
-        return UUID(request.POST.get("attempt", ""))
-    except ValueError:
-        raise delivery.AlreadySettled from None
+    attempt = _uuid(request.POST.get("attempt", ""))
+    if attempt is None:
+        raise delivery.AlreadySettled
+    return attempt
 
 
 def _refusal(message: Message, error: errors.HandoffError) -> str:
@@ -144,16 +144,18 @@ def _refusal(message: Message, error: errors.HandoffError) -> str:
 
 def _decided_by(message: Message) -> str:
     """The first name of whoever had the last word on it, if that was a person."""
-    told = Event.objects.filter(conversation=message.conversation_id, kind="message.status")
-    for event in told.order_by("-seq")[:LOOKED_BACK]:
-        if event.data.get("message") == message.pk:
-            person = _person(event.actor_id) if event.actor_kind in {"operator", "supervisor"} else None
-            return wording.first_name(person.shown_name) if person else ""
-    return ""
+    told = Event.objects.filter(conversation=message.conversation_id, kind="message.status").order_by("-seq")
+    last = next((event for event in told[:LOOKED_BACK] if event.data.get("message") == message.pk), None)
+    by = _uuid(last.actor_id) if last else None
+    person = Operator.objects.filter(public_id=by).first() if by else None
+    return wording.first_name(person.shown_name) if person else ""
 
 
-def _person(public_id: str) -> Operator | None:
-    return Operator.objects.filter(public_id=public_id).first()
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 # Webhooks -----------------------------------------------------------------------------------------

@@ -138,7 +138,6 @@ def _with_all(messages: QuerySet[Message]) -> QuerySet[Message]:
 def _job(message: Any, now: datetime) -> Job:
     failure = failures.of(message, now) or failures.Failure("", None, retryable=False)
     row: Delivery = message.delivery
-    retryable = failure.retryable and _may_be_sent(message.conversation, now)
     since = row.unknown_since if failure.unconfirmed else message.failed_at
     return Job(
         id=str(message.public_id),
@@ -146,8 +145,8 @@ def _job(message: Any, now: datetime) -> Job:
         conversation=str(message.conversation.public_id),
         name=wording.contact_name(message.conversation),
         unconfirmed=failure.unconfirmed,
-        retryable=retryable,
-        text=_in_time(row) if failure.unconfirmed else _why(failure, retryable=retryable),
+        retryable=failure.retryable and _may_be_sent(message.conversation, now),
+        text=_in_time(row) if failure.unconfirmed else failure.text,
         code=failure.code,
         by=_by(message),
         time=moments.ago(since or message.occurred_at, now),
@@ -164,12 +163,6 @@ def _in_time(row: Delivery) -> str:
 
 def _may_be_sent(conversation: Conversation, now: datetime) -> bool:
     return conversation.window_open(now) and not conversation.contact.opted_out_at
-
-
-def _why(failure: failures.Failure, *, retryable: bool) -> str:
-    if retryable:
-        return failure.text
-    return f"{failure.text} {_('Trying again does not change the result.')}"
 
 
 def _by(message: Message) -> str:

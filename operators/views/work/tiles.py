@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Count, Min, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import npgettext, pgettext
 
 from conversations.models import (
     BotTurn,
@@ -84,24 +84,31 @@ def answers(senders: Sequence[int], now: datetime) -> Tile:
 def deadlines(senders: Sequence[int], now: datetime) -> Tile:
     running = Handoff.objects.filter(due_at__gte=EVER, conversation__sender__in=senders)
     count, first = capped(running.exclude(open_for=None), "due_at")
-    tile = {"kind": "deadlines", "icon": "clock", "title": _("Deadlines"), "unit": _("set")}
-    if first is None or now - first > DEADLINES_LATE:
-        return Tile(**tile, count=count, **_since(first, now, DEADLINES_LATE, ""))
-    return Tile(**tile, count=count, line=_("next in {time}"), time=moments.until(first, now))
+    line = _since(first, now, DEADLINES_LATE, "")
+    if first and not line.get("level"):
+        line = {"line": _("next in {time}"), "time": moments.until(first, now)}
+    return Tile(
+        kind="deadlines",
+        icon="clock",
+        title=_("Deadlines"),
+        count=count,
+        unit=npgettext("deadlines", "set", "set", _one_or_many(count)),
+        **line,
+    )
 
 
 def webhooks(organization: Organization, now: datetime) -> Tile:
     count, oldest = capped(failed_webhooks(organization), "received_at")
-    line = (
-        {"line": _("oldest {time} ago"), "time": moments.ago(oldest, now), "level": "bad"} if oldest else {}
-    )
+    line: dict[str, Any] = {"line": _("all applied")}
+    if oldest:
+        line = {"line": _("oldest {time} ago"), "time": moments.ago(oldest, now), "level": "bad"}
     return Tile(
         kind="webhooks",
         icon="inbox",
         title=_("Webhooks"),
         count=count,
-        unit=pgettext("webhooks", "failed"),
-        **{"line": _("all applied"), **line},
+        unit=npgettext("webhooks", "failed", "failed", _one_or_many(count)),
+        **line,
     )
 
 
@@ -115,6 +122,11 @@ def capped(rows: QuerySet[Any], oldest: str) -> tuple[int, datetime | None]:
     """How many of these due rows, up to one more than MOST, and the earliest of that time among them."""
     found = rows.order_by("due_at")[: MOST + 1].aggregate(count=Count("pk"), oldest=Min(oldest))
     return found["count"], found["oldest"]
+
+
+def _one_or_many(count: int) -> int:
+    """None at all is "0 falharam", whatever Portuguese grammar has to say about zero."""
+    return 1 if count == 1 else 2
 
 
 def late(tiles: Iterable[Tile]) -> list[str]:
