@@ -100,7 +100,7 @@ def _before() -> str:
 
 def _copy(model: type[models.Model], template: int, count: int, changes: dict[str, str]) -> None:
     table = connection.ops.quote_name(model._meta.db_table)
-    columns = [field.column for field in model._meta.local_concrete_fields]
+    columns = [str(field.column) for field in model._meta.local_concrete_fields]
     changes = {"id": "t.id + i", **changes}
     if "public_id" in columns:
         changes.setdefault("public_id", _UUID[connection.vendor])

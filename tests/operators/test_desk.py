@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = clock.now()
 ADDRESSES = [f"whatsapp:+551190000000{number}" for number in range(5)]
-API = Cause(kind="integration", door="api")
+API = Cause(kind="api", door="api")
 PANEL = Cause(kind="operator", door="panel")
 
 

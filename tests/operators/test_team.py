@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -195,7 +196,10 @@ class TestThePage:
     def test_says_since_when_a_customer_waits_for_the_answer(self, panel: Client, ana: Operator) -> None:
         now = clock.now()
         held = builders.make_held(ana, now=now - timedelta(minutes=30))
-        card = lambda: part(text(panel.get(TEAM)), f"person-{ana.public_id}")  # noqa: E731
+
+        def card() -> str:
+            return str(part(text(panel.get(TEAM)), f"person-{ana.public_id}"))
+
         assert "30:0" in card()
 
         desk.reply(
@@ -335,12 +339,13 @@ class TestTheBoard:
         waiting = builders.make_waiting(address=phone(1))
         tag = panel.get(BOARD, headers=FRAGMENT)["ETag"]
 
-        {
+        acts: dict[str, Callable[[], object]] = {
             "somebody waits": lambda: builders.make_waiting(address=phone(2)),
             "somebody comes": lambda: comes(ana),
             "the customer writes": lambda: builders.says("e aí?"),
             "an alert": lambda: overdue(waiting),
-        }[what]()
+        }
+        acts[what]()
 
         response = panel.get(BOARD, headers=FRAGMENT | {"If-None-Match": tag})
         assert response.status_code == 200
