@@ -402,6 +402,52 @@ class TestAnOffer:
         assert episode(offered).due_at == now + timedelta(minutes=2)
 
 
+class TestAnOlderEpoch:
+    """The UPDATE asks for the epoch in which the deadline was set, even where its row has stayed as it was."""
+
+    @pytest.mark.parametrize("then", WaitingThen.values)
+    def test_of_waiting_is_refused(self, then: str) -> None:
+        conversation = make_waiting(now=NOW)
+        Queue.objects.update(waiting_then=then)
+
+        self.refused(DueKind.WAITING, conversation, NOW + WAIT)
+
+    def test_of_an_offer_is_refused(self) -> None:
+        ana, conversation = make_operator("ana"), make_waiting(now=NOW)
+        handoffs.offer(
+            conversation,
+            cause=SYSTEM,
+            operator=ana,
+            why="longest_idle",
+            answer_in=timedelta(seconds=30),
+            now=NOW,
+        )
+
+        self.refused(DueKind.OFFER, conversation, NOW + WAIT)
+
+    def test_of_a_first_reply_is_refused(self) -> None:
+        self.refused(DueKind.FIRST_REPLY, make_held(make_operator("ana"), now=NOW), NOW + REPLY)
+
+    @pytest.mark.parametrize("step", [0, 2])
+    def test_of_silence_is_refused(self, silent: Conversation, step: int) -> None:
+        Handoff.objects.update(due_step=step)
+
+        self.refused(DueKind.CUSTOMER_SILENT, silent, NOW + SILENCE)
+
+    def refused(self, kind: DueKind, conversation: Conversation, now: datetime) -> None:
+        row = claimed_deadline(now)
+        assert row.due_kind == kind
+        assert row.due_epoch is not None
+        row.due_epoch -= 1
+        read = Conversation.objects.with_parties().select_related("offered_to").get(pk=conversation.pk)
+
+        with pytest.raises(errors.HandoffError):
+            deadlines._ENDS[kind](row, read, now)
+
+        after = fresh(conversation)
+        assert (after.mode, after.seq, after.offered_to) == (read.mode, read.seq, read.offered_to)
+
+
 class TestAWorker:
     """Deadlines that passed while none was alive have a little time, once."""
 

@@ -78,6 +78,15 @@ class TestSomebodyGone:
 
         assert Presence.objects.get().due_at is None
 
+    def test_is_not_whose_row_is_looked_at_too_early(self, ana: Operator) -> None:
+        conversation = make_held(ana, now=NOW)
+        Presence.objects.update(due_at=NOW)
+
+        assert passes(NOW) == 1
+
+        assert fresh(conversation).operator == ana
+        assert Presence.objects.get().due_at == GONE
+
     def test_is_whoever_signed_out_two_minutes_ago(self, ana: Operator) -> None:
         conversation = make_held(ana, now=NOW)
         presence.leave(ana, now=NOW)

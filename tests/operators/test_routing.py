@@ -256,7 +256,7 @@ class TestWhoIsNext:
     def test_is_somebody_else_when_it_was_not_answered(self) -> None:
         """Whoever had it has less to do now, and let a customer wait."""
         ana, bia = make_present("ana", now=NOW), make_present("bia", now=NOW)
-        other, conversation = make_held(bia, now=NOW, address=MARIA), make_held(ana, now=NOW, address=JOAO)
+        conversation, other = make_held(ana, now=NOW, address=JOAO), make_held(bia, now=NOW, address=MARIA)
         time_passes("deadline", NOW + timedelta(minutes=10))
         for operator in (ana, bia):
             presence.beat(operator, now=NOW + timedelta(minutes=10))
