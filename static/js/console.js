@@ -135,6 +135,8 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (wire(from)) return;
   // Asked now: the stream may have moved the row, and its button with it, before the answer is here.
   ctx.takes = from.matches("#next, #claim, .take, .lock button");
+  // Parts go where they say; a row or card that leaves the page before its answer comes must not take it along.
+  if (ctx.swap === "none") ctx.target = document.body;
   if (from.hasAttribute("data-seen")) request.body.set("seen", find("#bubbles").dataset.seq);
   if (from.id !== "composer" && (request.method === "POST" || from.closest("#bubbles, #chead"))) {
     for (const [field, value] of Object.entries(shown())) request.body.set(field, value);

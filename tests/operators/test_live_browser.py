@@ -560,3 +560,25 @@ def test_templates_use_nothing_that_the_policy_forbids() -> None:
     ]
 
     assert found == []
+
+
+class TestAClaim:
+    @pytest.mark.parametrize("where", ["#waiting .take", "#toasts .take"])
+    def test_opens_the_chat_although_its_row_has_left_the_list(
+        self, ana: Operator, live_desk: Desk, console: Console, context: BrowserContext, where: str
+    ) -> None:
+        answers: list[tuple[Route, APIResponse]] = []
+        page = console(ana)
+        streaming(page, live_desk)
+        waiting = builders.make_waiting()
+        context.route("**/claim", lambda route: answers.append((route, route.fetch())))
+
+        page.locator(where).click()
+        expect(page.locator("#mine li")).to_have_count(1)
+        expect(page.locator(where)).to_have_count(0)
+        wait_for(lambda: answers, page)
+        for route, answer in answers:
+            route.fulfill(response=answer)
+
+        expect(box(page)).to_be_visible()
+        expect(page.locator("#chat")).to_have_attribute("data-conversation", str(waiting.public_id))
