@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from conversations import clock, errors, notes
-from conversations.models import Conversation, Mode, Queue
+from conversations.models import Conversation, Queue
 from operators import desk, presence
 from operators.forms import HandOverForm
 from operators.http import OperatorRequest, supervisor_required
 from operators.models import Operator, PresenceStatus
-from operators.views import pages, refusals, team, team_parts, wording
-
-MOST_TARGETS = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    value: str
-    name: str
-    initials: str
-    hue: str
-    state: str
-    side: str
-    """What stands at the end of the line: how many places are taken, or why not."""
-    possible: bool
+from operators.views import pages, targets, team, wording
 
 
 @supervisor_required
@@ -44,9 +28,9 @@ def give(request: OperatorRequest, public_id: UUID) -> HttpResponse:
             return team.refused(request, errors.NotHuman())
         return _ask_give(request, conversation, HandOverForm.read(request.GET), conversation.epoch)
     form = HandOverForm.read(request.POST)
-    to = _target(request, form, but=conversation.operator_id or 0)
+    to = targets.chosen(request, form, but=conversation.operator_id or 0)
     if to is None:
-        return _ask_give(request, conversation, form, form.epoch, _("Choose who gets the chat."))
+        return _ask_give(request, conversation, form, form.epoch, targets.sentence(targets.NobodyChosen()))
     try:
         desk.transfer(
             conversation,
@@ -73,9 +57,9 @@ def shift(request: OperatorRequest, operator_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return _ask_shift(request, person, HandOverForm(to="", note="", epoch=None, leaves=True))
     form = HandOverForm.read(request.POST)
-    to = _target(request, form, but=person.pk)
+    to = targets.chosen(request, form, but=person.pk)
     if form.to and not isinstance(to, Operator):
-        return _ask_shift(request, person, form, _("Choose who gets the chat."))
+        return _ask_shift(request, person, form, targets.sentence(targets.NobodyChosen()))
     colleague = to if isinstance(to, Operator) else None
     try:
         went, stayed = desk.hand_over_all(
@@ -105,7 +89,10 @@ def _ask_give(
         "name": name,
         "holder": wording.first_name(holder.shown_name) if holder else "",
         "epoch": epoch,
-        "targets": _queues(request) + _colleagues(request, but=conversation.operator_id or 0),
+        "targets": [
+            *targets.queues(request),
+            *targets.people(request, clock.now(), but=conversation.operator_id or 0),
+        ],
     }
     return _ask(request, "operator/_team_give.html", context, form, reason)
 
@@ -118,7 +105,7 @@ def _ask_shift(
         "first_name": wording.first_name(person.shown_name),
         "count": Conversation.objects.held_by(person).count(),
         "there": presence.state(person, clock.now()) != PresenceStatus.OFFLINE,
-        "targets": _colleagues(request, but=person.pk),
+        "targets": targets.people(request, clock.now(), but=person.pk),
     }
     return _ask(request, "operator/_team_shift.html", context, form, reason)
 
@@ -139,75 +126,12 @@ def _person(request: OperatorRequest, operator_id: UUID) -> Operator:
     return person
 
 
-def _target(request: OperatorRequest, form: HandOverForm, *, but: int) -> Operator | Queue | None:
-    kind, found = form.target()
-    ours = {"organization": request.operator.organization_id, "public_id": found}
-    if kind == "operator":
-        return Operator.objects.filter(**ours, is_active=True).exclude(pk=but).first()
-    return Queue.objects.filter(**ours).first() if kind == "queue" else None
-
-
-def _queues(request: OperatorRequest) -> list[Target]:
-    queues = Queue.objects.filter(organization=request.operator.organization_id).order_by("order", "pk")
-    return [
-        Target(
-            value=f"queue:{queue.public_id}",
-            name=_("Queue %(name)s") % {"name": queue.name},
-            initials=wording.initials(queue.name),
-            hue=wording.hue(queue),
-            state="",
-            side="",
-            possible=True,
-        )
-        for queue in queues[:MOST_TARGETS]
-    ]
-
-
-def _colleagues(request: OperatorRequest, *, but: int) -> list[Target]:
-    people = Operator.objects.filter(organization=request.operator.organization_id, is_active=True)
-    named = people.exclude(pk=but).order_by("first_name", "last_name", "username", "pk")
-    found = list(named[:MOST_TARGETS])
-    states = presence.states([person.pk for person in found], clock.now())
-    busy = _busy(found)
-    return [
-        _colleague(person, states.get(person.pk, PresenceStatus.OFFLINE.value), busy.get(person.pk, 0))
-        for person in found
-    ]
-
-
-def _busy(people: list[Operator]) -> dict[int, int]:
-    """What they have and were offered."""
-    theirs = Conversation.objects.filter(mode=Mode.HUMAN, operator__in=people).values_list("operator")
-    offers = Conversation.objects.filter(mode=Mode.QUEUED, offered_to__in=people).values_list("offered_to")
-    busy: dict[int, int] = {}
-    for counted in (theirs, offers):
-        for who, count in counted.annotate(count=Count("pk")).order_by():
-            busy[who] = busy.get(who, 0) + count
-    return busy
-
-
-def _colleague(person: Operator, state: str, busy: int) -> Target:
-    there = state == PresenceStatus.AVAILABLE
-    load = _("%(n)s of %(limit)s chats") % {"n": busy, "limit": person.capacity}
-    return Target(
-        value=f"operator:{person.public_id}",
-        name=person.shown_name,
-        initials=wording.initials(person.shown_name),
-        hue=wording.hue(person),
-        state=state,
-        side=load if there else team_parts.state_label(state),
-        possible=there and busy < person.capacity,
-    )
-
-
 def _why_not(error: errors.HandoffError, to: Operator | Queue | None) -> str:
-    if isinstance(error, errors.NoteRequired):
-        return _("Write a note for whoever gets it.")
     if isinstance(to, Operator) and isinstance(error, errors.AtCapacity):
         return _("%(name)s has no free place.") % {"name": _called(to)}
     if isinstance(to, Operator) and isinstance(error, errors.AgentUnavailable):
         return _("%(name)s is not available now.") % {"name": _called(to)}
-    return refusals.sentence(error)
+    return targets.sentence(error)
 
 
 def _called(to: Operator | Queue) -> str:
