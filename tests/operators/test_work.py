@@ -613,6 +613,28 @@ class TestTheRefresh:
         assert len(few) <= 16
         assert len(many) <= len(few) + 2  # the two counts of what is not listed
 
+    def test_finds_what_is_due_by_what_is_due(
+        self, panel: Client, held: Conversation, ana: Operator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Never by the company or its sender: that index leads to all that was ever sent. Only SQLite says what it
+        would do without any rows to judge by."""
+        if connection.vendor != "sqlite":
+            return
+        backlog.failed(held, ana)
+        backlog.broken_webhook(monkeypatch)
+        with CaptureQueriesContext(connection) as asked:
+            panel.get(PAGE, headers=FRAGMENT)
+
+        plans = [plan(one["sql"]) for one in asked if one["sql"].startswith("SELECT")]
+
+        first = [next(step for step in steps if step.startswith(("SEARCH", "SCAN"))) for steps in plans]
+        due = [
+            step for step in first if re.search("_(delivery|botturn|handoff|inboundwebhook|message) ", step)
+        ]
+        by_key = [step for step in due if "due_at" not in step and "failed_at" not in step]
+        assert len(due) == 8
+        assert ["rowid>" in step for step in by_key] == [True]  # the last hour's: the newest rows only
+
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
@@ -624,6 +646,13 @@ def test_a_span_is_spelt_in_few_words(seconds: float, text: str) -> None:
 
 def accepted() -> Outcome:
     return Outcome("accepted", sid=f"SM{uuid4().hex}", status="queued")
+
+
+def plan(sql: str) -> list[str]:
+    """The steps in which SQLite answers this."""
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + sql.replace("%", "%%"))
+        return [str(row[3]) for row in cursor.fetchall()]
 
 
 def shape(response: Any) -> str:

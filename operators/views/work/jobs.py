@@ -107,19 +107,18 @@ def jobs(organization: Organization, senders: Sequence[int], now: datetime, webh
 
 def in_doubt(senders: Sequence[int], now: datetime) -> QuerySet[Message]:
     """Those whose outcome nobody could find out for so long that a person should look."""
-    return Message.objects.filter(
+    unknown = Message.objects.filter(
         delivery__due_at__gte=tiles.EVER,
         delivery__state=DeliveryState.UNKNOWN,
         delivery__unknown_since__lt=now - delivery.DOUBT,
-        delivery__sender__in=senders,
         status=Status.UNKNOWN,
     )
+    return tiles.among(unknown, "delivery__sender_id", senders)
 
 
 def failed(senders: Sequence[int], now: datetime) -> QuerySet[Message]:
-    return Message.objects.filter(
-        failed_at__gt=now - FAILED_FOR, status=Status.FAILED, delivery__sender__in=senders
-    )
+    recent = Message.objects.filter(failed_at__gt=now - FAILED_FOR, status=Status.FAILED)
+    return tiles.among(recent, "delivery__sender_id", senders)
 
 
 def _count(messages: QuerySet[Message]) -> int:
@@ -174,7 +173,8 @@ def _by(message: Message) -> str:
 
 
 def _webhooks(organization: Organization, now: datetime) -> list[Webhook]:
-    rows = list(tiles.failed_webhooks(organization).order_by("received_at", "pk")[:LISTED])
+    # The next in turn, by the index that finds them; among these the oldest first.
+    rows = sorted(tiles.failed_webhooks(organization).order_by("due_at")[:LISTED], key=_received)
     threads = _threads(organization, rows)
     return [_webhook(row, threads.get((row.sender_id, _from(row)), ""), now) for row in rows]
 
@@ -197,6 +197,10 @@ def _broken(reason: str) -> str:
     if reason in BUSY:
         return _("The database was busy. It usually goes in at the next attempt.")
     return _("Kept whole, but it did not get into the chat: the product could not apply it.")
+
+
+def _received(row: InboundWebhook) -> datetime:
+    return row.received_at
 
 
 def _from(row: InboundWebhook) -> str:
