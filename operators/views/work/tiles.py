@@ -123,7 +123,8 @@ def among(rows: QuerySet[Row], key: str, keys: Sequence[int]) -> QuerySet[Row]:
     """Those whose ``key`` is one of these. Said as a sum, so that no database finds them by that key: it leads to all
     that the company has ever sent, while what is due, or has failed, is a few rows of an index."""
     own = ExpressionWrapper(F(key) + 0, output_field=BigIntegerField())
-    return rows.alias(own=own).filter(own__in=keys)
+    found: QuerySet[Any] = rows.alias(own=own).filter(own__in=keys)
+    return found
 
 
 def capped(rows: QuerySet[Any], oldest: str) -> tuple[int, datetime | None]:
