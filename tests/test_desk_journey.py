@@ -14,7 +14,7 @@ from conversations import clock, work
 from conversations.models import Event, Message, Mode, Note, NoteKind, Queue
 from handoffflow.simulator.standin import StandIn
 from operators import presence
-from operators.models import Operator, Presence
+from operators.models import Operator, Presence, Viewing
 from tests import builders
 from tests.conversations.outbox import twilio as twilio
 from tests.operators.conftest import Desk, sign_in
@@ -27,12 +27,13 @@ STORY += ["requeued", "offered", "claimed", "claimed"]
 
 
 class Team:
-    """Ana and Bia serve, Caio supervises; who is present is said aloud, as their panels would."""
+    """Ana and Bia serve the queue, Caio supervises and serves none."""
 
     def __init__(self, desk: Desk, new_context: Callable[..., BrowserContext]) -> None:
         self.ana = builders.make_operator("ana")
         self.bia = builders.make_operator("bia")
         self.caio = builders.make_operator("caio", staff=True)
+        self.caio.queues.clear()
         Queue.objects.update(auto_offer=True, offer_seconds=600)
         self._desk, self._new_context = desk, new_context
 
@@ -58,8 +59,12 @@ class Team:
         with ThreadPoolExecutor(1) as thread:
             thread.submit(once).result()
 
-    def vanishes(self, operator: Operator) -> None:
-        """Their browser is gone, and has been for longer than a coffee."""
+    def vanishes(self, operator: Operator, page: Page) -> None:
+        """Their browser has said its last word, and that is longer ago than a coffee takes."""
+        page.goto("about:blank")
+        while Viewing.objects.filter(operator=operator).exists():
+            page.wait_for_timeout(20)
+        page.context.close()
         now = clock.now()
         long_ago = now - presence.LIFE - presence.GONE_AFTER - timedelta(seconds=1)
         Presence.objects.filter(operator=operator).update(seen_at=long_ago, expires_at=long_ago, due_at=now)
@@ -118,8 +123,7 @@ def loses_ana(team: Team, ana: Page, bia: Page, caio: Page) -> None:
     """He answers, and her browser is gone: he waits again, at the front, Caio hears of it, and Bia gets him back."""
     builders.says("Rua Nova, 10")
     expect(ana.locator("#bubbles")).to_contain_text("Rua Nova, 10")
-    ana.context.close()
-    team.vanishes(team.ana)
+    team.vanishes(team.ana, ana)
     team.works()
     told = caio.locator("#toasts .toast", has_text="ana saiu: João Silva voltou para a fila.")
     told.get_by_role("link", name="Abrir").click()

@@ -80,6 +80,7 @@ addEventListener("pagehide", () => {
 
 // What I chose ----------------------------------------------------------------------------------
 
+let choosing = 0;
 function show(status) {
   document.body.dataset.presence = status;
   if (!menu) return;
@@ -96,7 +97,9 @@ document.addEventListener("submit", (event) => {
   find("summary", menu).focus();
   const before = document.body.dataset.presence;
   show(submitter.value);
+  choosing += 1;
   post({ status: submitter.value }).then((answer) => {
+    choosing -= 1;
     if (!answer?.ok) return show(before);
     try {
       localStorage.setItem(chosen, submitter.value);
@@ -134,6 +137,9 @@ function draw() {
 
 document.addEventListener("console:presence", ({ detail }) => {
   ({ team, viewers } = detail);
+  // A supervisor, or I at another machine, may have said where I am.
+  const mine = team?.[user];
+  if (mine && mine !== "away" && mine !== document.body.dataset.presence && !choosing) show(mine);
   draw();
 });
 document.addEventListener("console:heard", look);

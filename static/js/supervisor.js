@@ -16,7 +16,7 @@ async function tell({ conversation, seq, kind }) {
   fade();
 }
 
-/** Who comes and goes is told by no event: it is asked for in between as well. */
+/** Whoever is gone because their time ran out is told late or not at all: it is asked for in between as well. */
 const board = repeat(BOARD, () => {
   const place = find("#board");
   if (place) return ask("board", place.dataset.url);
@@ -39,7 +39,7 @@ document.addEventListener("console:changed", ({ detail }) => {
 });
 
 if (find("#board")) {
-  document.addEventListener("console:behind", boardSoon);
+  for (const what of ["console:behind", "console:presence"]) document.addEventListener(what, boardSoon);
   // What was done may have taken away what it was asked from.
   let from = "";
   document.addEventListener("click", ({ target }) => { from = target.closest("[id^=person-]")?.id ?? from; });

@@ -119,13 +119,14 @@ class TestASupervisor:
     def test_gives_a_chat_to_a_colleague(
         self, opens: Opens, ana: Operator, bia: Operator, caio: Operator
     ) -> None:
+        builders.make_operator("eva")
         held = builders.make_held(ana)
         panel, team = opens(ana, chat(held)), opens(caio, TEAM)
         writes(panel, "Só um instante")
 
         row(team, held).get_by_role("link", name="Passar João Silva para outra pessoa").click()
         dialog = team.get_by_role("dialog")
-        expect(dialog.get_by_role("radio", name="caio")).to_be_disabled()
+        expect(dialog.get_by_role("radio", name="eva")).to_be_disabled()
         dialog.get_by_role("radio", name="bia").check()
         dialog.get_by_label("Nota para quem vai receber").fill("  ")
         dialog.get_by_role("button", name="Passar").click()
@@ -162,6 +163,7 @@ class TestASupervisor:
         expect(person(team, ana)).to_contain_text("Offline")
         expect(person(team, ana)).to_contain_text("1 de 6")
         assert presence.state(ana, clock.now()) == PresenceStatus.OFFLINE
+        expect(panel.locator("#presence-now")).to_have_text("Offline")
         expect(panel.locator("#mine li")).to_have_count(1)
         has_lost_it(panel, "bia", "Amanhã eu")
 
