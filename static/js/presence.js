@@ -4,7 +4,7 @@ import { all, conversation, csrf, find, user, words } from "./page.js";
 const BEAT = 25000, HIDDEN = 5000, STILL = 5000, TOUCH = 1000;
 const touchedAt = `touched:${user}`, chosen = `presence:${user}`;
 const menu = find("#presence");
-let beaten = 0, looking = "", typedAt = 0, typing = false, hiddenSince = document.hidden ? 0 : Infinity;
+let beaten = 0, looking = "", typedAt = 0, typing = false, gone = false, hiddenSince = document.hidden ? 0 : Infinity;
 let typedIn = "", team = null, viewers = {};
 
 // The beat --------------------------------------------------------------------------------------
@@ -51,6 +51,7 @@ function beat() {
 
 /** What changed is said at once; timers of hidden tabs sleep, so every word of the stream is a chance as well. */
 function look() {
+  if (gone) return;
   const text = find("#message")?.value || find("#note-text")?.value;
   const writes = Boolean(text) && Date.now() - typedAt < STILL && typedIn === conversation();
   const now = Date.now() - beaten;
@@ -74,8 +75,13 @@ document.addEventListener("visibilitychange", () => {
   else look();
 });
 addEventListener("pagehide", () => {
+  gone = true;  // or the clock would find that the chat is not told of, and tell it once more
   if (looking) post({ idle: Math.round((Date.now() - touched()) / 1000), conversation: "", typing: "", left: looking });
   looking = "";
+});
+addEventListener("pageshow", () => {
+  gone = false;
+  look();
 });
 
 // What I chose ----------------------------------------------------------------------------------
