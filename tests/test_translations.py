@@ -19,8 +19,9 @@ from handoffflow.management.commands import compile_translations
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = ("pt_BR", "es")
-CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
-IN_TEMPLATES = re.compile(r"(?:_|gettext|ngettext)\(u?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
+CALLS = {f"{kind}gettext{lazy}" for kind in ("", "n", "p", "np") for lazy in ("", "_lazy")} | {"_"}
+_STRING = r"u?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+IN_TEMPLATES = re.compile(rf"(?<!p)(?:_|gettext|ngettext)\({_STRING}|pgettext\({_STRING},\s*{_STRING}")
 
 
 def entries(language: str) -> list[catalogue.Entry]:
@@ -33,7 +34,7 @@ def said_in_python() -> Iterator[str]:
         for path in (ROOT / app).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and _name(node.func) in CALLS:
-                    text = node.args[1] if _name(node.func).startswith("pgettext") else node.args[0]
+                    text = node.args[1] if "pgettext" in _name(node.func) else node.args[0]
                     if isinstance(text, ast.Constant):
                         yield str(text.value)
 
@@ -44,8 +45,8 @@ def _name(function: ast.expr) -> str:
 
 def said_in_templates() -> Iterator[str]:
     for path in (ROOT / "templates").rglob("*.html"):
-        for quoted in IN_TEMPLATES.findall(templatize(path.read_text(encoding="utf-8"))):
-            yield str(ast.literal_eval(quoted))
+        for plain, _context, told in IN_TEMPLATES.findall(templatize(path.read_text(encoding="utf-8"))):
+            yield str(ast.literal_eval(plain or told))
 
 
 def holes(text: str) -> list[str]:
