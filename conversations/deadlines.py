@@ -82,6 +82,11 @@ def _offered(row: Handoff, conversation: Conversation, now: datetime) -> None:
 
 
 def _unanswered(row: Handoff, conversation: Conversation, now: datetime) -> None:
+    reply_time = conversation.queue.reply_time if conversation.queue else None
+    if reply_time and conversation.last_inbound_seq <= conversation.answered_seq:
+        # Handed on after an answer: there is nothing to reply to yet, and there may be at any moment.
+        leases.reschedule(row, now + reply_time)
+        return
     handoffs.requeue(
         conversation,
         cause=CAUSE,

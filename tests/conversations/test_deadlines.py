@@ -257,7 +257,19 @@ class TestTheFirstReply:
         assert passes(NOW + REPLY) == 1
 
         assert fresh(conversation).operator == caio
-        assert passes(NOW + timedelta(days=1)) == 0
+        assert episode(conversation).due_at == NOW + 2 * REPLY
+
+    def test_is_asked_for_once_the_customer_has_written_on(self) -> None:
+        ana, caio = make_operator("ana"), make_operator("caio", staff=True)
+        conversation = make_held(ana, now=NOW)
+        replies(conversation, ana)
+        desk.claim(conversation, operator=caio, door="panel", now=NOW, force=True)
+        passes(NOW + REPLY)
+        says("e aí?", now=NOW + 1.5 * REPLY)
+
+        passes(NOW + 2 * REPLY)
+
+        assert fresh(conversation).mode == Mode.QUEUED
 
 
 class TestASilentCustomer:
