@@ -50,7 +50,10 @@ def running(_now: datetime) -> QuerySet[Handoff]:
 def run(row: Handoff, now: datetime) -> None:
     """One deadline that has passed. What it causes takes the row further, or it was no longer true."""
     if heartbeats.nobody_worked_at(row.due_at, now):
-        leases.reschedule(row, now + GRACE[DueKind(row.due_kind)])
+        later = now + GRACE[DueKind(row.due_kind)]
+        # An offer may come in between, and what it stands before runs on from there.
+        waiting = {"waiting_due_at": later} if row.due_kind == DueKind.WAITING else {}
+        leases.reschedule(row, later, **waiting)
         return
     conversation = (
         Conversation.objects.with_parties().select_related("offered_to").get(pk=row.conversation_id)

@@ -29,6 +29,7 @@ from tests.builders import (
     fresh,
     kinds,
     make_held,
+    make_offered,
     make_operator,
     make_waiting,
     numbers,
@@ -480,6 +481,21 @@ class TestAWorker:
         self.starts(back, beats=back + grace)
         assert passes(back + grace) == 1
         assert fresh(conversation).mode == Mode.QUEUED
+
+    def test_that_was_away_gives_time_once_whatever_is_offered_meanwhile(self) -> None:
+        """The time to wait runs on behind an offer: from the time that was given, not from the outage."""
+        bia, conversation = make_operator("bia"), make_waiting(now=NOW)
+        back = NOW + WAIT + timedelta(hours=1)
+        self.starts(back)
+        passes(back)
+        make_offered(conversation, bia, now=back)
+        desk.decline(conversation, operator=bia, door="panel", now=back)
+
+        grace = deadlines.GRACE[DueKind.WAITING]
+        assert episode(conversation).due_at == back + grace
+        self.starts(back, beats=back + grace)
+        passes(back + grace)
+        assert "handoff.overdue" in kinds(conversation)
 
     @pytest.mark.parametrize("kind", DueKind.values)
     def test_has_a_grace_for_every_kind(self, kind: str) -> None:
