@@ -5,7 +5,7 @@ Nothing that writes a row is asked here. So where the two agree, each vouches fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -79,7 +79,15 @@ class NeverBegun(ImpossibleStory):
 
 def replay(story: Iterable[Fact]) -> State:
     """Who has it after this story, which is in order of ``seq``; an ``ImpossibleStory`` where that cannot be."""
-    state, seq, early = State(), 0, None
+    state = State()
+    for _fact, after in steps(story):
+        state = after
+    return state
+
+
+def steps(story: Iterable[Fact], *, state: State = State()) -> Iterator[tuple[Fact, State]]:
+    """Each fact, and who has it from there on. ``state``: who had it before a story that begins later on."""
+    seq, early = 0, None
     for fact in story:
         if fact.seq <= seq:
             raise OutOfOrder(fact, state)
@@ -92,9 +100,9 @@ def replay(story: Iterable[Fact]) -> State:
             raise NeverBegun(early, state)
         elif fact.epoch_before != fact.epoch_after:
             raise EpochGap(fact, state)
+        yield fact, state
     if early:
         raise NeverBegun(early, state)
-    return state
 
 
 def at(story: Iterable[Fact], moment: datetime) -> State:

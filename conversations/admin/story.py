@@ -3,20 +3,20 @@ and who spoke when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from conversations import replay
 from conversations.admin import scope, wording
 from conversations.models import Conversation, Event, Kind, Mode
 
 PAGE = 50
 EVENTS = 200
 MODE_CHIPS = {Mode.BOT: "bot", Mode.QUEUED: "warn", Mode.HUMAN: "ok"}
-_NOT_ANY_MORE = {"handoff.declined", "handoff.offer_expired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +45,57 @@ class Span:
     offered_to: str = ""
 
 
-def control(events: Iterable[Event], *, begun: datetime | None) -> list[Span]:
+@dataclass(frozen=True, slots=True)
+class Control:
+    spans: list[Span]
+    impossible: str = ""
+    """Where and why the story contradicts itself; what is told ends there."""
+
+
+def control(events: Iterable[Event], *, begun: datetime | None) -> Control:
     """Who had the word, second by second: ``events`` in order, from the beginning (``begun``) or from later on."""
-    spans = [] if begun is None else [Span(begun, None, 0, Mode.BOT)]
-    for event in events:
-        before = spans[-1] if spans else None
-        after = _after(event, before)
-        if after is None:
+    story = iter(events)
+    spans, queue = _beginning(story, begun)
+    state = _state(spans[-1]) if spans else replay.State()
+    try:
+        for event, after in replay.steps(story, state=state):
+            queue = event.data.get("queue") or queue
+            if spans and after != _state(spans[-1]):
+                spans[-1] = replace(spans[-1], until=event.created_at)
+                spans.append(_span(event.created_at, after, queue))
+    except replay.ImpossibleStory as error:
+        return Control(spans, str(error))
+    return Control(spans)
+
+
+def _beginning(story: Iterator[Event], begun: datetime | None) -> tuple[list[Span], str]:
+    """With the bot; or, where only the later part of the story is told, with the first that a move gave it to."""
+    if begun is not None:
+        return [_span(begun, replay.State(), "")], ""
+    for event in story:
+        if event.epoch_after == event.epoch_before:
             continue
-        if before:
-            spans[-1] = replace(before, until=event.created_at)
-        spans.append(after)
-    return spans
+        data = event.data
+        held = data.get("operator") if data.get("mode") == Mode.HUMAN else None
+        offered_to = data.get("offered_to") or None
+        state = replay.State(data.get("mode", ""), event.epoch_after, held, offered_to)
+        return [_span(event.created_at, state, data.get("queue", ""))], data.get("queue", "")
+    return [], ""
 
 
-def _after(event: Event, before: Span | None) -> Span | None:
-    """What begins with this event; None when it changes nothing about who speaks."""
-    data = event.data
-    moved = event.epoch_after != event.epoch_before
-    if not moved and not (event.kind in _NOT_ANY_MORE or event.kind == "handoff.offered"):
-        return None
-    mode = data.get("mode", "")
-    queue = data.get("queue") or (before.queue if before else "")
+def _state(span: Span) -> replay.State:
+    return replay.State(span.mode, span.epoch, span.operator or None, span.offered_to or None)
+
+
+def _span(since: datetime, state: replay.State, queue: str) -> Span:
     return Span(
-        since=event.created_at,
+        since=since,
         until=None,
-        epoch=event.epoch_after,
-        mode=mode,
-        operator=data.get("operator", "") if mode == Mode.HUMAN else "",
-        queue="" if mode == Mode.BOT else queue,
-        offered_to=data.get("offered_to", ""),
+        epoch=state.epoch,
+        mode=state.mode,
+        operator=state.operator or "",
+        queue=queue if state.mode == Mode.QUEUED else "",
+        offered_to=state.offered_to or "",
     )
 
 
@@ -94,7 +115,7 @@ def of(conversation: Conversation, before: str, handoffs: Sequence[Any]) -> dict
     )
     begun = conversation.created_at if len(events) <= EVENTS else None
     events = events[:EVENTS]
-    spans = control(reversed(events), begun=begun)
+    told = control(reversed(events), begun=begun)
     written = list(notes[:PAGE])
     known = [conversation.operator, conversation.offered_to, *(handoff.operator for handoff in handoffs)]
     known += [*(message.operator for message in shown), *(note.author for note in written)]
@@ -103,7 +124,8 @@ def of(conversation: Conversation, before: str, handoffs: Sequence[Any]) -> dict
     lines = [_bubble(message) for message in shown] + [_note(note) for note in written]
     return {
         "thread_lines": sorted(lines, key=lambda line: -line.seq),
-        "thread_spans": [(span, mode_chip(span.mode), _holder(span, named)) for span in reversed(spans)],
+        "thread_spans": [(span, mode_chip(span.mode), _holder(span, named)) for span in reversed(told.spans)],
+        "thread_impossible": told.impossible,
         "thread_events": [_told(event, named) for event in events[:PAGE]],
         "older_than": lowest or None,
         "newest": border > conversation.seq,

@@ -11,15 +11,19 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm, UserChangeForm
-from django.db.models import Count
+from django.db import transaction
+from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
+from conversations import clock
 from conversations.admin import base, lists, scope, wording
 from conversations.models import Queue
-from operators.models import Operator, Reason
+from operators import presence
+from operators.admin.forms import state_words
+from operators.models import Operator, Presence, PresenceStatus, Reason
 
 if TYPE_CHECKING:
     CreationForm = BaseUserCreationForm[Any]
@@ -43,6 +47,10 @@ def note_permissions(request: HttpRequest, operator: Operator, names: Iterable[s
         now["queues"] = sorted(str(queue.public_id) for queue in operator.queues.all())
     if now:
         scope.note(request, "operator.permissions_changed", operator, **now)
+
+
+STATES = (PresenceStatus.AVAILABLE, PresenceStatus.ON_BREAK, presence.AWAY, PresenceStatus.OFFLINE)
+STATE_CHIPS = {PresenceStatus.AVAILABLE: "ok", PresenceStatus.ON_BREAK: "warn"}
 
 
 class NewOperatorForm(CreationForm):
@@ -84,6 +92,27 @@ class NewPasswordForm(PasswordForm):
         return operator
 
 
+class PresenceFilter(admin.SimpleListFilter):
+    title = gettext_lazy("presence")
+    parameter_name = "presence"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, state_words(state)) for state in STATES]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        now, wanted = clock.now(), self.value()
+        there = Presence.objects.filter(expires_at__gt=now).exclude(status=PresenceStatus.OFFLINE)
+        away = Q(status=PresenceStatus.AVAILABLE, away_at__isnull=False)
+        found = {
+            PresenceStatus.AVAILABLE: there.filter(status=PresenceStatus.AVAILABLE, away_at=None),
+            PresenceStatus.ON_BREAK: there.filter(status=PresenceStatus.ON_BREAK),
+            presence.AWAY: there.filter(away),
+        }
+        if wanted == PresenceStatus.OFFLINE:
+            return queryset.exclude(pk__in=there.values("operator"))
+        return queryset.filter(pk__in=found[wanted].values("operator")) if wanted in found else queryset
+
+
 @admin.register(Operator)
 class OperatorAdmin(base.Scoped, StockAdmin):
     form = OperatorForm
@@ -91,7 +120,8 @@ class OperatorAdmin(base.Scoped, StockAdmin):
     change_password_form = NewPasswordForm
     ordering = ("username",)
     list_display = ("username", "full_name", "role", "their_queues", "load", "state", "last_seen")
-    list_filter = ("is_active", "is_staff", ("queues", lists.RelatedFilter))
+    list_filter = (PresenceFilter, "is_active", "is_staff", ("queues", lists.RelatedFilter))
+    actions = ("put_on_break",)
     search_fields = ("username", "first_name", "last_name")
     last_seen = wording.shown("last_login", gettext_lazy("last access"))
     filter_horizontal = ()
@@ -111,7 +141,8 @@ class OperatorAdmin(base.Scoped, StockAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         # Only a conversation with a person has an operator: what is counted is what they hold.
         held = Count("conversations", distinct=True)
-        return super().get_queryset(request).prefetch_related("queues").annotate(held=held)
+        team = super().get_queryset(request).select_related("presence")
+        return team.prefetch_related("queues").annotate(held=held)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -169,11 +200,27 @@ class OperatorAdmin(base.Scoped, StockAdmin):
     def load(self, operator: Any) -> str:
         return _("%(held)d of %(places)d") % {"held": operator.held, "places": operator.capacity}
 
-    @admin.display(description=gettext_lazy("state"), ordering="is_active")
+    @admin.display(description=gettext_lazy("state"))
     def state(self, operator: Operator) -> str:
-        return (
-            wording.chip(_("active"), "ok") if operator.is_active else wording.chip(_("deactivated"), "bad")
-        )
+        if not operator.is_active:
+            return wording.chip(_("deactivated"), "bad")
+        there = getattr(operator, "presence", None)
+        state = presence.shown(there, clock.now()) if there else PresenceStatus.OFFLINE.value
+        return wording.chip(state_words(state), STATE_CHIPS.get(state, ""))
+
+    @admin.action(description=gettext_lazy("Put on break"), permissions=["change"])
+    def put_on_break(self, request: HttpRequest, queryset: Any) -> None:
+        """Nothing more is offered to them until they come back; what they hold stays theirs."""
+        now, count = clock.now(), 0
+        for operator in queryset:
+            there = getattr(operator, "presence", None)
+            if there and presence.shown(there, now) in {PresenceStatus.AVAILABLE, presence.AWAY}:
+                with transaction.atomic():
+                    presence.choose(operator, PresenceStatus.ON_BREAK, now=now)
+                    self.note(request, "put_on_break", operator)
+                count += 1
+        words = ngettext("%(count)d operator is on break.", "%(count)d operators are on break.", count)
+        messages.info(request, words % {"count": count})
 
 
 def label_field(language: str) -> str:

@@ -15,7 +15,11 @@ from conversations.models import Conversation, Message
 from operators.models import Operator
 from tests import rows
 
-pytestmark = [pytest.mark.django_db, pytest.mark.engine]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.engine,
+    pytest.mark.forges_rows("twenty thousand rows are copies of a few"),
+]
 
 MANY = 20_000
 MOST = 10

@@ -39,7 +39,7 @@ class TestControl:
         desk.claim(waiting, operator=ana, door="panel", now=taken)
         desk.take_away(waiting, by=desk.cause(ana, "panel"), now=given)
 
-        spans = story.control(Event.objects.order_by("seq"), begun=begun - timedelta(minutes=1))
+        spans = story.control(Event.objects.order_by("seq"), begun=begun - timedelta(minutes=1)).spans
 
         assert [(span.mode, span.since, span.until) for span in spans] == [
             ("bot", begun - timedelta(minutes=1), begun),
@@ -63,15 +63,28 @@ class TestControl:
         )
         handoffs.decline(waiting, cause=desk.cause(ana, "panel"), operator=ana, now=now)
 
-        spans = story.control(Event.objects.order_by("seq"), begun=now)
+        spans = story.control(Event.objects.order_by("seq"), begun=now).spans
 
         assert [span.offered_to for span in spans[-3:]] == ["", str(ana.public_id), ""]
 
     def test_begins_where_the_events_do(self, ana: Operator) -> None:
-        builders.make_held(ana)
-        later = Event.objects.filter(kind="handoff.claimed")
+        held = builders.make_held(ana)
+        desk.take_away(held, by=desk.cause(ana, "panel"), now=clock.now())
+        later = Event.objects.filter(seq__gt=Event.objects.get(kind="handoff.requested").seq).order_by("seq")
 
-        assert [span.mode for span in story.control(later, begun=None)] == ["human"]
+        assert [span.mode for span in story.control(later, begun=None).spans] == ["human", "queued"]
+
+    @pytest.mark.forges_rows("an event is changed to contradict the others")
+    def test_says_where_the_story_contradicts_itself(self, client: Client, ana: Operator) -> None:
+        held = builders.make_held(ana)
+        claimed = Event.objects.get(kind="handoff.claimed")
+        Event.objects.filter(pk=claimed.pk).update(epoch_before=7)
+
+        told = story.control(Event.objects.order_by("seq"), begun=held.created_at)
+
+        assert [span.mode for span in told.spans] == ["bot", "queued"]
+        assert f"#{claimed.seq} handoff.claimed" in told.impossible
+        assert f"#{claimed.seq} handoff.claimed" in page(client, held)
 
     @pytest.mark.parametrize("epochs", range(4))
     def test_holds_between_any_two_events(self, ana: Operator, epochs: int) -> None:
@@ -82,7 +95,7 @@ class TestControl:
         desk.take_away(waiting, by=desk.cause(ana, "panel"), now=begun + timedelta(minutes=2))
         moment = begun - timedelta(seconds=30) + epochs * timedelta(minutes=1)
 
-        spans = story.control(Event.objects.order_by("seq"), begun=begun - timedelta(minutes=1))
+        spans = story.control(Event.objects.order_by("seq"), begun=begun - timedelta(minutes=1)).spans
 
         assert [span.epoch for span in spans if holds(span, moment)] == [epochs]
 

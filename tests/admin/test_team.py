@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from conversations.models import Queue
-from operators.models import Operator, Reason
+from conversations import clock
+from conversations.models import AuditEntry, Queue
+from operators import presence
+from operators.models import Operator, Presence, PresenceStatus, Reason
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +79,62 @@ class TestOperatorPages:
         ana = builders.make_operator("ana")
 
         assert client.post(f"/admin/operators/operator/{ana.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+class TestPresence:
+    def there(self, username: str, status: PresenceStatus, *, idle: bool = False) -> Operator:
+        operator, now = builders.make_operator(username), clock.now()
+        presence.choose(operator, status, now=now)
+        if idle:
+            presence.send_away(operator, now=now)
+        return operator
+
+    @pytest.fixture
+    def team(self, caio: Operator) -> dict[str, Operator]:
+        return {
+            "available": self.there("ana", PresenceStatus.AVAILABLE),
+            "on_break": self.there("bia", PresenceStatus.ON_BREAK),
+            "away": self.there("leo", PresenceStatus.AVAILABLE, idle=True),
+            "offline": self.there("rafael", PresenceStatus.OFFLINE),
+        }
+
+    @pytest.mark.parametrize("state", ["available", "on_break", "away"])
+    def test_is_filtered(self, client: Client, team: dict[str, Operator], state: str) -> None:
+        page = client.get("/admin/operators/operator/", {"presence": state})
+
+        assert list(page.context["cl"].result_list) == [team[state]]
+
+    def test_counts_whoever_was_never_there_as_offline(
+        self, client: Client, team: dict[str, Operator], caio: Operator
+    ) -> None:
+        page = client.get("/admin/operators/operator/", {"presence": "offline"})
+
+        assert list(page.context["cl"].result_list) == [caio, team["offline"]]
+
+    def test_ends_with_its_time(self, client: Client, team: dict[str, Operator]) -> None:
+        Presence.objects.update(expires_at=clock.now())
+
+        page = client.get("/admin/operators/operator/", {"presence": "available"})
+
+        assert list(page.context["cl"].result_list) == []
+
+    def test_may_become_a_break(self, client: Client, team: dict[str, Operator]) -> None:
+        ticked = [one.pk for one in team.values()]
+
+        client.post(
+            "/admin/operators/operator/", {"action": "put_on_break", "_selected_action": ticked, "index": "0"}
+        )
+
+        now = clock.now()
+        states = {name: presence.state(one, now) for name, one in team.items()}
+        assert states == {
+            "available": "on_break",
+            "on_break": "on_break",
+            "away": "on_break",
+            "offline": "offline",
+        }
+        noted = AuditEntry.objects.filter(action="operator.put_on_break").values_list("subject_id", flat=True)
+        assert set(noted) == {str(team["available"].public_id), str(team["away"].public_id)}
 
 
 class TestReason:
