@@ -50,7 +50,7 @@ def note_permissions(request: HttpRequest, operator: Operator, names: Iterable[s
 
 
 STATES = (PresenceStatus.AVAILABLE, PresenceStatus.ON_BREAK, presence.AWAY, PresenceStatus.OFFLINE)
-STATE_CHIPS = {PresenceStatus.AVAILABLE: "ok", PresenceStatus.ON_BREAK: "warn"}
+STATE_CHIPS: dict[str, str] = {PresenceStatus.AVAILABLE: "ok", PresenceStatus.ON_BREAK: "warn"}
 
 
 class NewOperatorForm(CreationForm):
