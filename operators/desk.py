@@ -154,6 +154,8 @@ def transfer(
     epoch: int | None = None,
 ) -> Handoff:
     """Hand a conversation that ``operator`` holds (None: whoever does) on to a queue, or to somebody who is there."""
+    if to.organization_id != conversation.sender.organization_id:
+        raise errors.AgentUnavailable  # no door lets that through
     if isinstance(to, Operator):
         _take_row_of(to)
         if not _reachable(to, by, now):

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from conversations import texts
+from conversations import clock, texts
 from conversations.admin import base, forms, lists, scope, wording
 from conversations.models import BotAnswer, Handoff, Queue, Sender
 
@@ -53,9 +53,16 @@ class QueueAdmin(base.Scoped):
         return title, {"fields": fields, "description": description, "classes": classes}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        """What stands on the form only: the other columns belong to whoever is distributing the queue just now."""
+        if change:
+            fields = [field for field in obj._meta.concrete_fields if field.editable and not field.primary_key]
+            obj.save(update_fields=[field.name for field in fields])
+        else:
+            super().save_model(request, obj, form, change)
         if obj.is_default:
             scope.within(Queue.objects.exclude(pk=obj.pk), request).update(is_default=False)
+        # Who waits already may be offered from now on.
+        Queue.objects.distribute(obj, clock.now())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A queue in which somebody was ever served stays: the history names it."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from conversations import clock, errors
 from operators import http
@@ -57,7 +58,14 @@ def sentence(error: errors.HandoffError) -> str:
     if isinstance(error, errors.AlreadyClaimed | errors.NotYours) and holder:
         return _("%(name)s is already on it") % {"name": wording.first_name(holder.shown_name)} + "."
     if isinstance(error, errors.AtCapacity):
-        return _("You already have %(limit)s chats. Finish one before taking the next.") % error.extras
+        return (
+            ngettext(
+                "You already have %(limit)s chat. Finish it before taking the next.",
+                "You already have %(limit)s chats. Finish one before taking the next.",
+                error.extras["limit"],
+            )
+            % error.extras
+        )
     if isinstance(error, errors.MessageTooLong):
         return _("The message is too long: up to %(limit)s characters.") % error.extras
     return _sentences().get(error.code) or _("That was not possible. Reload the page and try again.")
