@@ -17,7 +17,7 @@ from typing import Any
 
 from bench import databases, environment, machine, report
 
-PARTS = ("webhook", "panels", "worker", "paths")
+PARTS = ("webhook", "panels", "worker", "paths", "admin")
 
 
 def main() -> None:
@@ -67,12 +67,15 @@ def _measured(name: str, quick: bool, parts: str) -> dict[str, Any]:
         subprocess.run(command, cwd=environment.ROOT, env=env, check=True)
         measured: dict[str, Any] = json.loads(Path(out.name).read_text())
         if "paths" in parts:
-            measured["paths"] = _paths(env, batches=3 if quick else 12)
+            measured["paths"] = _rows(env, "bench.paths", 3 if quick else 12)
+        if "admin" in parts:
+            measured["admin"] = _rows(env, "bench.admin", 100_000 if quick else 1_000_000)
     return measured
 
 
-def _paths(env: dict[str, str], batches: int) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "bench.paths", str(batches)]
+def _rows(env: dict[str, str], module: str, size: int) -> list[dict[str, Any]]:
+    """What a module measures in a process of its own, whose answer is a list."""
+    command = [sys.executable, "-m", module, str(size)]
     done = subprocess.run(
         command, cwd=environment.ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True
     )

@@ -22,6 +22,7 @@ def _lines(about: dict[str, Any], results: Results) -> Iterator[str]:
         ("From a message to the open panels", "panels", _panels),
         ("Worker", "worker", _worker),
         ("Inside one process", "paths", _paths),
+        ("The admin", "admin", _admin),
     ):
         measured = {name: one[part] for name, one in results.items() if part in one}
         if measured:
@@ -152,6 +153,16 @@ def _paths(measured: dict[str, Any]) -> Iterator[str]:
         )
         for name, paths in measured.items()
         for row in paths
+    )
+    yield from _table(head, rows)
+
+
+def _admin(measured: dict[str, Any]) -> Iterator[str]:
+    head = "database", "page", "statements", "CPU ms", "wall clock ms"
+    rows = (
+        (name, row["page"], str(row["statements"]), _spread(row["cpu_ms"], 0), _spread(row["clock_ms"], 0))
+        for name, pages in measured.items()
+        for row in pages
     )
     yield from _table(head, rows)
 

@@ -126,6 +126,21 @@ class TestAdminPages:
         expect(screen.get_by_role("link", name="Entrega", exact=True).first).to_be_visible()
         assert Queue.objects.get(name="Entrega").texts == {"waiting": {"pt-br": "Já vou!"}}
 
+    def test_ask_before_they_act(self, screen: Page) -> None:
+        builders.make_operator("caio", staff=True)
+        held = builders.make_held(builders.make_operator("ana"))
+        enter(screen)
+        screen.goto(f"/admin/conversations/conversation/{held.pk}/change/")
+
+        screen.locator("button[value=transfer]").click()
+        screen.locator("select[name=to]").select_option(label="Atendimento")
+        screen.locator("textarea[name=note]").fill("Pediu prazo.")
+        check(screen)
+        screen.locator("input[type=submit].default").click()
+
+        expect(screen.locator(".messagelist")).to_be_visible()
+        assert builders.fresh(held).mode == "queued"
+
 
 def enter(page: Page) -> None:
     page.goto("/accounts/login/?next=/admin/")
@@ -142,6 +157,9 @@ def paths(caio: Operator, conversation: Conversation) -> list[str]:
         f"/admin/conversations/queue/{queue.pk}/change/",
         "/admin/conversations/conversation/",
         f"/admin/conversations/conversation/{conversation.pk}/change/",
+        "/admin/conversations/message/",
+        f"/admin/conversations/message/{conversation.messages.latest('pk').pk}/change/",
+        "/admin/conversations/auditentry/",
         "/admin/conversations/botanswer/",
         "/admin/handoffflow/apikey/add/",
     ]

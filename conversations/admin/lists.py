@@ -62,7 +62,8 @@ class Endless(ChangeList):
         self.result_list = rows[: self.list_per_page]
         self.more = len(rows) > self.list_per_page and self.page_num < LISTED // self.list_per_page
         self.many = len(rows) > self.list_per_page
-        self.result_count, self.full_result_count = len(self.result_list), None
+        # As many as all of them: nobody has counted what "all" would be.
+        self.result_count = self.full_result_count = len(self.result_list)
         self.show_full_result_count, self.can_show_all = False, False
         self.show_admin_actions = True
         self.multi_page = self.more or self.page_num > 1
@@ -85,6 +86,12 @@ class RelatedFilter(admin.RelatedFieldListFilter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Foreign keys have the names of their fields, and those are words of the catalogue.
+        self.title = gettext(str(self.title))
+
+
+class ChoiceFilter(admin.ChoicesFieldListFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.title = gettext(str(self.title))
 
 

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conversations.admin import base, finding, wording
+from conversations.admin import base, finding, lists, wording
 from conversations.models import Message, Status
 
 STATUS_CHIPS = {
@@ -27,8 +27,12 @@ STATUS_CHIPS = {
 @admin.register(Message)
 class MessageAdmin(base.ReadOnly):
     organization_path = "conversation__sender__organization"
-    list_display = ("identity", "when", "customer", "by", "sort", "status_chip", "code")
-    list_filter = ("author", "kind", "status")
+    list_display = ("when", "customer", "by", "sort", "status_chip", "code")
+    list_filter = (
+        ("author", lists.ChoiceFilter),
+        ("status", lists.ChoiceFilter),
+        ("kind", lists.ChoiceFilter),
+    )
     search_fields = ("public_id",)
     search_help_text = gettext_lazy("The id of a message or of its conversation, or Twilio's SID.")
     identity = wording.shown("public_id", gettext_lazy("id"))

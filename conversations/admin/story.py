@@ -113,9 +113,11 @@ def of(conversation: Conversation, before: str, handoffs: Sequence[Any]) -> dict
         .exclude(kind__startswith="message.")
         .order_by("-seq")[: EVENTS + 1]
     )
-    begun = conversation.created_at if len(events) <= EVENTS else None
+    # The first message may be a moment older than the row that was made for it.
+    begun = min([conversation.created_at, *(event.created_at for event in events[-1:])])
+    whole = len(events) <= EVENTS
     events = events[:EVENTS]
-    told = control(reversed(events), begun=begun)
+    told = control(reversed(events), begun=begun if whole else None)
     written = list(notes[:PAGE])
     known = [conversation.operator, conversation.offered_to, *(handoff.operator for handoff in handoffs)]
     known += [*(message.operator for message in shown), *(note.author for note in written)]

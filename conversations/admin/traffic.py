@@ -25,7 +25,11 @@ OUTCOME_CHIPS = {WebhookOutcome.APPLIED: "ok", WebhookOutcome.FAILED: "bad"}
 @admin.register(InboundWebhook)
 class InboundWebhookAdmin(base.ReadOnly):
     list_display = ("identity", "outcome_chip", "why", "number", "came", "tries")
-    list_filter = ("outcome", ("sender", lists.RelatedFilter), ("received_at", lists.DateFilter))
+    list_filter = (
+        ("outcome", lists.ChoiceFilter),
+        ("sender", lists.RelatedFilter),
+        ("received_at", lists.DateFilter),
+    )
     list_select_related = ("sender",)
     search_fields = ("=provider_sid", "=public_id")
     identity = wording.shown("public_id", gettext_lazy("id"))
@@ -52,7 +56,11 @@ class DeliveryAdmin(base.ReadOnly):
 
     organization_path = "sender__organization"
     list_display = ("identity", "state_chip", "code", "why", "tries", "number", "accepted", "again")
-    list_filter = ("state", ("sender", lists.RelatedFilter), ("created_at", lists.DateFilter))
+    list_filter = (
+        ("state", lists.ChoiceFilter),
+        ("sender", lists.RelatedFilter),
+        ("created_at", lists.DateFilter),
+    )
     list_select_related = ("sender",)
     search_fields = ("public_id",)
     search_help_text = gettext_lazy("The id of a delivery or of its conversation, or Twilio's SID.")

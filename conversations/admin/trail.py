@@ -17,7 +17,7 @@ from conversations.models import AuditEntry
 class AuditEntryAdmin(base.ReadOnly):
     marks_views = False
     searches_by_index = False
-    list_display = ("when", "action", "who", "what", "told")
+    list_display = ("when", "action", "who", "thing", "told")
     list_filter = (("at", lists.DateFilter),)
     search_fields = ("=action", "=actor_id", "=subject_id")
     search_help_text = gettext_lazy(
@@ -43,6 +43,11 @@ class AuditEntryAdmin(base.ReadOnly):
     @admin.display(description=gettext_lazy("what"))
     def what(self, entry: AuditEntry) -> str:
         return f"{entry.subject_kind} {entry.subject_id}".strip() or "-"
+
+    @admin.display(description=gettext_lazy("what"))
+    def thing(self, entry: AuditEntry) -> str:
+        """Enough of the id to tell rows apart; the whole of it is on the entry's own page."""
+        return f"{entry.subject_kind} {entry.subject_id[:8]}".strip() or "-"
 
     @admin.display(description=gettext_lazy("details"))
     def told(self, entry: AuditEntry) -> str:

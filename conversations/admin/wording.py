@@ -43,7 +43,8 @@ def _moment(local: datetime) -> str:
 
 def second(moment: datetime) -> str:
     """To the second, for what is looked up later."""
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
+    local = timezone.localtime(moment)
+    return f"{formats.date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}"
 
 
 def pretty(value: Any) -> str:

@@ -26,7 +26,7 @@ class Act(forms.Form):
     warning: ClassVar[Any] = ""
 
     def __init__(self, *args: Any, supervisor: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"label_suffix": "", **kwargs})
+        super().__init__(*args, **kwargs)
         self.supervisor: Operator = supervisor
         self.offer()
 

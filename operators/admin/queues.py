@@ -31,6 +31,7 @@ class ServedQueueForm(QueueForm):
         super().__init__(*args, **kwargs)
         team = Operator.objects.filter(organization=self.organization, is_active=True)
         field: Any = self.fields["operators"]
+        field.label_from_instance = lambda operator: operator.shown_name
         field.queryset = team.order_by("first_name", "username")
         if self.instance.pk:
             field.initial = list(self.instance.operators.filter(is_active=True).values_list("pk", flat=True))

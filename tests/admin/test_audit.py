@@ -197,7 +197,7 @@ class TestTheTrail:
         page = client.get("/admin/conversations/auditentry/").content.decode()
 
         assert "conversation.viewed" in page
-        assert str(served.public_id) in page
+        assert str(served.public_id)[:8] in page
         assert ">caio<" in page
 
     def test_is_of_the_own_company_only(self, client: Client, served: Conversation) -> None:
@@ -207,7 +207,9 @@ class TestTheTrail:
         davi.save()
         client.force_login(davi)
 
-        assert str(served.public_id) not in client.get("/admin/conversations/auditentry/").content.decode()
+        assert (
+            str(served.public_id)[:8] not in client.get("/admin/conversations/auditentry/").content.decode()
+        )
 
     def test_is_found_by_the_thing(self, client: Client, served: Conversation) -> None:
         message = Message.objects.first()

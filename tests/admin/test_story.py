@@ -137,9 +137,9 @@ class TestPage:
 
     def test_tells_seconds_in_the_zone_of_the_company(self, client: Client, ana: Operator) -> None:
         held = builders.make_held(ana)
-        claimed = Event.objects.get(kind="handoff.claimed").created_at
+        claimed = timezone.localtime(Event.objects.get(kind="handoff.claimed").created_at)
 
-        assert timezone.localtime(claimed).strftime("%Y-%m-%d %H:%M:%S") in page(client, held)
+        assert claimed.strftime("%d/%m/%Y %H:%M:%S") in page(client, held, "pt-br")
 
     @pytest.mark.parametrize(("language", "words"), [("pt-br", "Resolvido"), ("es", "Resuelto")])
     def test_says_the_outcome_in_the_words_of_the_team(
