@@ -8,10 +8,10 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from conversations import intake, wakeup, work
+from conversations import audit, intake, wakeup, work
 from conversations.atomically import atomically
 from conversations.contract import Cause
-from conversations.models import AuditEntry, InboundWebhook, Organization, WebhookOutcome
+from conversations.models import InboundWebhook, Organization, WebhookOutcome
 
 MOST = 1000
 
@@ -34,14 +34,6 @@ def at_once(organization: Organization, pks: list[int], *, cause: Cause, now: da
     )
     hastened = waiting.update(due_at=now, leased_until=None, lease_number=F("lease_number") + 1)
     if hastened:
-        AuditEntry.objects.create(
-            organization=organization,
-            at=now,
-            actor_kind=cause.kind,
-            actor_id=cause.id,
-            action="webhook.replayed",
-            subject_kind="webhook",
-            data={"door": cause.door, "count": hastened},
-        )
+        audit.note("webhook.replayed", cause=cause, organization=organization.pk, now=now, count=hastened)
         transaction.on_commit(wakeup.ring)
     return hastened

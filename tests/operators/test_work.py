@@ -493,7 +493,7 @@ class TestABrokenWebhook:
         assert "Body Segredo" in text(response)
         entry = AuditEntry.objects.get()
         assert (entry.action, entry.actor_id) == ("webhook.opened", str(caio.public_id))
-        assert (entry.subject_kind, entry.subject_id) == ("webhook", str(raw.public_id))
+        assert (entry.subject_kind, entry.subject_id) == ("inboundwebhook", str(raw.public_id))
         assert "Segredo" not in str(entry.data)
 
     @pytest.mark.parametrize(("method", "action"), [("GET", "original"), ("POST", "replay")])

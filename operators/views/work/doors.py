@@ -15,9 +15,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversations import clock, delivery, errors, retry
+from conversations import audit, clock, delivery, errors, retry
 from conversations.contract import Cause
-from conversations.models import AuditEntry, Conversation, Event, InboundWebhook, Message
+from conversations.models import Conversation, Event, InboundWebhook, Message
 from operators import desk, http
 from operators.http import OperatorRequest, supervisor_required
 from operators.models import Operator
@@ -180,15 +180,12 @@ def original(request: OperatorRequest, webhook_id: UUID) -> HttpResponse:
     """The form as Twilio posted it, with what the customer wrote: that somebody looked is kept."""
     row = _webhook(request, webhook_id)
     by = _cause(request)
-    AuditEntry.objects.create(
-        organization=request.operator.organization,
-        at=clock.now(),
-        actor_kind=by.kind,
-        actor_id=by.id,
-        action="webhook.opened",
-        subject_kind="webhook",
-        subject_id=str(row.public_id),
-        data={"door": by.door},
+    audit.note(
+        "webhook.opened",
+        cause=by,
+        organization=request.operator.organization_id,
+        subject=row,
+        now=clock.now(),
     )
     context = {"webhook": row, "form": sorted(row.params.items())}
     return _dialog(request, "operator/_work_original.html", "operator/work_original.html", context)
