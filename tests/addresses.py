@@ -34,6 +34,25 @@ CONSOLE: Table = {
         "302 405 405 405 405", GET="302 409 404 404 404", POST="302 409 404 404 404"
     ),
     f"{CHAT}discard/<uuid:message_id>": row("302 405 405 405 405", POST="302 303 404 404 404"),
+    f"{CHAT}transfer": row("302 405 405 405 405", GET="302 200 404 404 409", POST="302 422 404 404 422"),
+    f"{CHAT}decline": row("302 405 405 405 405", POST="302 409 404 404 409"),
+    f"{CHAT}note": row("302 405 405 405 405", POST="302 422 404 404 422"),
+    "operator/presence": row("302 405 405 405 405", POST="302 204 204 204 204"),
+    "operator/team/": row("302 404 404 404 405", GET="302 404 404 404 200"),
+    "operator/team/board": row("302 404 404 404 405", GET="302 404 404 404 200"),
+    "operator/team/c/<uuid:public_id>/alert": row("302 404 404 404 405", GET="302 404 404 404 204"),
+    "operator/team/c/<uuid:public_id>/claim": row(
+        "302 404 404 404 405", GET="302 404 404 404 200", POST="302 404 404 404 303"
+    ),
+    "operator/team/c/<uuid:public_id>/give": row(
+        "302 404 404 404 405", GET="302 404 404 404 200", POST="302 404 404 404 422"
+    ),
+    "operator/team/c/<uuid:public_id>/requeue": row(
+        "302 404 404 404 405", GET="302 404 404 404 200", POST="302 404 404 404 303"
+    ),
+    "operator/team/o/<uuid:operator_id>/shift": row(
+        "302 404 404 404 405", GET="302 404 404 404 200", POST="302 404 404 404 422"
+    ),
     "operator/work/": row("302 404 404 404 405", GET="302 404 404 404 200"),
     "operator/work/sends/<uuid:message_id>/arrived": row("302 404 404 404 405", POST="302 404 404 404 409"),
     "operator/work/sends/<uuid:message_id>/again": row(
@@ -67,6 +86,8 @@ MACHINES: Table = {
     f"{CALL}/messages": row(GET="401 200 404 404 200", POST="401 202 404 404 409"),
     f"{CALL}/handoff/request": row(POST="401 200 404 404 200"),
     f"{CALL}/handoff/assign": row(POST="401 200 404 404 409"),
+    f"{CALL}/handoff/transfer": row(POST="401 200 404 404 200"),
+    f"{CALL}/handoff/decline": row(POST="401 409 404 404 409"),
     f"{CALL}/handoff/cancel": row(POST="401 409 404 404 409"),
     f"{CALL}/handoff/release": row(POST="401 200 404 404 200"),
     "metrics": row(GET="403"),
@@ -77,6 +98,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     f"{CALL}/messages": {"message_owner": "agent", "agent_id": "own", "body": "Bom dia!"},
     f"{CALL}/handoff/request": {"reason": "rule"},
     f"{CALL}/handoff/assign": {"agent_id": "own"},
+    f"{CALL}/handoff/transfer": {"agent_id": "own", "note": "Falta o boleto."},
+    f"{CALL}/handoff/decline": {"agent_id": "own"},
     f"{CALL}/handoff/release": {"outcome": "solved", "last_seen_seq": 99},
 }
 """What a call needs in order to be about its conversation and not about its own form."""

@@ -106,6 +106,7 @@ def address(route: str, world: World) -> str:
         "<uuid:public_id>": str(world.held.public_id),
         "<conv_id>": str(world.held.public_id),
         "<uuid:message_id>": str(world.said.public_id),
+        "<uuid:operator_id>": str(world.shown["operator"].public_id),
         "<uuid:webhook_id>": str(world.shown["inboundwebhook"].public_id),
         "(?P<app_label>conversations|handoffflow|operators)": "conversations",
         "(?P<url>.*)": "nowhere",

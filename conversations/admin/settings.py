@@ -55,7 +55,9 @@ class QueueAdmin(base.Scoped):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """What stands on the form only: the other columns belong to whoever is distributing the queue just now."""
         if change:
-            fields = [field for field in obj._meta.concrete_fields if field.editable and not field.primary_key]
+            fields = [
+                field for field in obj._meta.concrete_fields if field.editable and not field.primary_key
+            ]
             obj.save(update_fields=[field.name for field in fields])
         else:
             super().save_model(request, obj, form, change)
