@@ -16,7 +16,7 @@ import django
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ENGINE = ("conversations", "races", "faults")
+ENGINE = ("conversations", "races", "faults", "week")
 PATIENCE_MS = 20_000
 TWILIO_SID = "AC00000000000000000000000000000001"
 TWILIO_AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
