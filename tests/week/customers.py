@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from conversations import intake
 from conversations.models import Conversation, Mode
 from tests import builders
 
@@ -42,6 +43,7 @@ class Customer:
         return self._talks(now) if mode == Mode.HUMAN else self._with_bot(now)
 
     def _row(self) -> Conversation:
+        assert self.pk is not None
         return Conversation.objects.get(pk=self.pk)
 
     def _with_bot(self, now: datetime) -> timedelta | None:
@@ -91,7 +93,7 @@ class Customer:
         self.said += 1
         params = builders.form(body, address=self.address)
         for _time in range(2 if self.rng.random() < 0.03 else 1):  # Twilio repeats itself
-            outcome = builders.intake.receive(params, sender=self.world.sender, now=now).outcome
+            outcome = intake.receive(params, sender=self.world.sender, now=now).outcome
             self.world.counts[f"webhooks {outcome}"] += 1
         if self.pk is None:
             self.pk = builders.thread(self.address).pk
