@@ -439,7 +439,7 @@ class TestTakingOver:
 
         response = panel.post(of("claim", held), {"epoch": held.epoch}, follow=True)
 
-        assert "Você já tem 1 conversas. Finalize uma" in said(response)
+        assert "Você já tem 1 conversa. Finalize-a" in said(response)
         assert builders.fresh(held).operator == ana
 
     def test_takes_it_from_nobody_who_got_it_meanwhile(
