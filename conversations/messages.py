@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import F
 
-from conversations import events, wakeup
+from conversations import errors, events, wakeup
 from conversations.contract import Cause
 from conversations.models import (
     PREVIEW_LENGTH,
@@ -112,6 +112,16 @@ def send(
 def storable(text: str) -> str:
     """Without the two characters that some database refuses: NUL and half a surrogate pair."""
     return text.replace("\x00", "\u2400").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def clean(body: str, *, longest: int) -> str:
+    """The text as it is accepted: EmptyMessage or MessageTooLong where it cannot be."""
+    body = storable(body).replace("\r\n", "\n").strip()
+    if not body:
+        raise errors.EmptyMessage
+    if len(body) > longest:
+        raise errors.MessageTooLong(limit=longest)
+    return body
 
 
 def split(body: str) -> list[str]:

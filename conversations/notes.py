@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from conversations import errors, events, messages
+from conversations import events, messages
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Conversation, Note, NoteKind
@@ -51,17 +51,12 @@ def write(
     whisper_to: Operator | None = None,
 ) -> Note:
     """The note at ``seq``, in the transaction that has taken it."""
-    body = messages.storable(body).replace("\r\n", "\n").strip()
-    if not body:
-        raise errors.EmptyMessage
-    if len(body) > LONGEST:
-        raise errors.MessageTooLong(limit=LONGEST)
     return Note.objects.create(
         conversation=taken,
         seq=seq,
         kind=kind,
         author=author,
         for_operator=whisper_to,
-        body=body,
+        body=messages.clean(body, longest=LONGEST),
         created_at=now,
     )

@@ -110,12 +110,7 @@ def suggest(conversation: Conversation, text: str) -> UUID | None:
 
 def clean(body: str) -> str:
     """The text as it is accepted: EmptyMessage or MessageTooLong where it cannot be."""
-    body = messages.storable(body).replace("\r\n", "\n").strip()
-    if not body:
-        raise errors.EmptyMessage
-    if len(body) > LONGEST:
-        raise errors.MessageTooLong(limit=LONGEST)
-    return body
+    return messages.clean(body, longest=LONGEST)
 
 
 def _speakers(author: Author, operator: Operator | None) -> ConversationQuerySet:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.contrib import admin
+from django.test import Client, RequestFactory
 
 from conversations import texts
 from conversations.admin import forms
@@ -46,6 +47,26 @@ class TestQueue:
         assert bia.queues.count() == 1
         assert (queue.auto_offer, queue.offer_seconds, queue.waiting_then) == (True, 45, "bot")
         assert (queue.waiting_minutes, queue.first_reply_minutes, queue.silent_minutes) == (15, None, 20)
+
+    def test_that_begins_to_offer_looks_at_who_waits_already(self, client: Client, caio: Operator) -> None:
+        queue = Queue.objects.get()
+
+        client.post(f"/admin/conversations/queue/{queue.pk}/change/", self.form(auto_offer="on"))
+
+        queue.refresh_from_db()
+        assert queue.auto_offer
+        assert queue.due_at is not None
+
+    def test_leaves_alone_what_the_worker_keeps_in_it(self, rf: RequestFactory, caio: Operator) -> None:
+        queue, request = Queue.objects.get(), rf.post("/")
+        request.user = caio
+        Queue.objects.filter(pk=queue.pk).update(lease_number=7, attempts=3)
+        queue.name = "Entrega"
+
+        admin.site.get_model_admin(Queue).save_model(request, queue, None, True)
+
+        queue.refresh_from_db()
+        assert (queue.name, queue.lease_number, queue.attempts) == ("Entrega", 7, 3)
 
     def test_keeps_those_who_no_longer_work_here(self, client: Client, caio: Operator) -> None:
         """They are not asked for, and serve it again when they come back."""

@@ -18,6 +18,7 @@ from tests.builders import (
     make_operator,
     make_present,
     make_queue,
+    make_stranger,
     make_waiting,
     make_with_bot,
 )
@@ -108,6 +109,14 @@ class TestTransfer:
         transfer(conversation, finance)
 
         assert fresh(conversation).queue == finance
+
+    def test_does_not_leave_the_company(self) -> None:
+        held = make_held(make_operator("ana"))
+        theirs = Queue.objects.create(organization=make_stranger().organization, name="Deles")
+
+        with pytest.raises(errors.AgentUnavailable):
+            transfer(held, theirs)
+        assert fresh(held).mode == Mode.HUMAN
 
 
 class TestOffer:
