@@ -156,7 +156,7 @@ def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetim
     late = now - at > LATE
     taken = arrival.take(conversation, sender, inbound, at, late=late)
     failpoints.reached("intake.locked")
-    message = _append(taken, inbound, at, late=late)
+    message = _append(taken, inbound, at, now, late=late)
     failpoints.reached("intake.appended")
     if not late or _still_counts(taken, message):
         _follow(taken, message, now)
@@ -175,7 +175,9 @@ def _acceptable(inbound: InboundMessage, sender: Sender) -> None:
         raise Ignored("sandbox_join")
 
 
-def _append(taken: Conversation, inbound: InboundMessage, at: datetime, *, late: bool) -> Message:
+def _append(
+    taken: Conversation, inbound: InboundMessage, at: datetime, now: datetime, *, late: bool
+) -> Message:
     message = messages.receive(
         taken,
         seq=taken.last_inbound_seq,
@@ -192,10 +194,15 @@ def _append(taken: Conversation, inbound: InboundMessage, at: datetime, *, late:
     if inbound.media:
         Attachment.objects.bulk_create(
             Attachment(
-                message=message, position=position, source_url=media.url, content_type=media.content_type
+                message=message,
+                position=position,
+                source_url=media.url,
+                content_type=media.content_type,
+                due_at=now,
             )
             for position, media in enumerate(inbound.media)
         )
+        transaction.on_commit(wakeup.ring)
     return message
 
 

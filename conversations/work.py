@@ -29,7 +29,13 @@ from conversations.twilio import client
 logger = logging.getLogger(__name__)
 Row = TypeVar("Row", bound=Due)
 
-MODULES = ["conversations.delivery", "conversations.turns", "conversations.retry", "conversations.deadlines"]
+MODULES = [
+    "conversations.delivery",
+    "conversations.turns",
+    "conversations.retry",
+    "conversations.media",
+    "conversations.deadlines",
+]
 """Where handlers register. By name, because they import this module; the desk adds its own."""
 
 MOST_ROUNDS = 1000

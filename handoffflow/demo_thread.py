@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any, Self
 
-from conversations import intake, statuses, turns
+from conversations import intake, media, statuses, turns
 from conversations.bots.base import HandoffRequest, Reply
 from conversations.contract import Cause, Release
-from conversations.models import Author, BotTurn, Conversation, Delivery
+from conversations.models import Attachment, Author, BotTurn, Conversation, Delivery
 from conversations.models import Sender as Number
+from handoffflow.simulator import attachments as pictures
 from operators import desk
 from operators.models import Operator
 
@@ -40,11 +42,13 @@ class Thread:
         return self._arrive(minutes)
 
     def photo(self, minutes: float, body: str = "") -> Self:
-        # A host that cannot exist: nobody will ever fetch it.
+        # A host that cannot exist: nobody fetches what is put in its place right here.
         url = f"https://media.demo.invalid/{uuid.uuid4().hex}"
-        return self.customer(
-            minutes, body, MessageType="image", MediaUrl0=url, MediaContentType0="image/jpeg"
-        )
+        kind, content = pictures.photo()
+        self.customer(minutes, body, MessageType="image", MediaUrl0=url, MediaContentType0=kind)
+        for attachment in Attachment.objects.pending().filter(message__conversation=self.conversation):
+            media.keep(attachment, BytesIO(content), now=self._at(minutes))
+        return self
 
     def bot(self, minutes: float, *lines: str, calls: HandoffRequest | None = None) -> Self:
         """The bot answers its open turn, and may ask for a person while it does."""

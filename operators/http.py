@@ -11,7 +11,14 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    HttpResponseRedirect,
+)
 from django.shortcuts import render
 from django.utils import timezone, translation
 
@@ -30,10 +37,10 @@ class SeeOther(HttpResponseRedirect):
     status_code = 303
 
 
-View = Callable[Concatenate[OperatorRequest, P], HttpResponse]
+View = Callable[Concatenate[OperatorRequest, P], HttpResponseBase]
 
 
-def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Let operators in, with their language and time zone.
 
     A page sends anybody else to the login. A fragment answers 401 with a bar instead: followed by the
@@ -41,7 +48,7 @@ def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], Ht
     """
 
     @functools.wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         user = request.user
         if not isinstance(user, Operator):
             if wants_fragment(request):
@@ -58,12 +65,12 @@ def operator_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], Ht
     return guarded
 
 
-def supervisor_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def supervisor_required(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """As ``operator_required``; the page does not exist for whoever is no supervisor."""
 
     @operator_required
     @functools.wraps(view)
-    def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.operator.is_staff:
             raise Http404
         return view(request, *args, **kwargs)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from operators import stream
-from operators.views import conversation, finalise, note, presence, queue, team, team_shift, transfer
+from operators.views import conversation, finalise, media, note, presence, queue, team, team_shift, transfer
 from operators.views.work import doors as work
 
 urlpatterns = [
@@ -24,6 +24,8 @@ urlpatterns = [
     path("c/<uuid:public_id>/transfer", transfer.transfer, name="operator-transfer"),
     path("c/<uuid:public_id>/retry/<uuid:message_id>", conversation.retry, name="operator-retry"),
     path("c/<uuid:public_id>/discard/<uuid:message_id>", conversation.discard, name="operator-discard"),
+    path("c/<uuid:public_id>/media/<uuid:attachment_id>", media.file, name="operator-media"),
+    path("c/<uuid:public_id>/media/<uuid:attachment_id>/again", media.again, name="operator-media-again"),
     path("team/", team.page, name="operator-team"),
     path("team/board", team.refresh, name="operator-team-board"),
     path("team/c/<uuid:public_id>/alert", team.alert, name="operator-team-alert"),

@@ -37,6 +37,8 @@ CONSOLE: Table = {
     f"{CHAT}transfer": row("302 405 405 405 405", GET="302 200 404 404 409", POST="302 422 404 404 422"),
     f"{CHAT}decline": row("302 405 405 405 405", POST="302 409 404 404 409"),
     f"{CHAT}note": row("302 405 405 405 405", POST="302 422 404 404 422"),
+    f"{CHAT}media/<uuid:attachment_id>": row("302 405 405 405 405", GET="302 200 404 404 200"),
+    f"{CHAT}media/<uuid:attachment_id>/again": row("302 405 405 405 405", POST="302 303 404 404 303"),
     "operator/presence": row("302 405 405 405 405", POST="302 204 204 204 204"),
     "operator/team/": row("302 404 404 404 405", GET="302 404 404 404 200"),
     "operator/team/board": row("302 404 404 404 405", GET="302 404 404 404 200"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversations.models.attachment import Attachment, AttachmentState
 from conversations.models.audit import AuditEntry
 from conversations.models.base import Due, Public
 from conversations.models.bot_turn import BotTurn, TurnKind
@@ -12,7 +13,7 @@ from conversations.models.event import Event
 from conversations.models.handoff import DueKind, Handoff, Outcomes, Reasons, Resume
 from conversations.models.heartbeat import WorkerHeartbeat
 from conversations.models.inbound import InboundWebhook, WebhookOutcome
-from conversations.models.message import Attachment, Author, Kind, Message, Status
+from conversations.models.message import Author, Kind, Message, Status
 from conversations.models.note import Note, NoteKind
 from conversations.models.organization import ADDRESS_LENGTH, BotEngineName, Organization, Sender
 from conversations.models.queue import BotAnswer, Queue, WaitingThen
@@ -23,6 +24,7 @@ __all__ = [
     "UNSETTLED",
     "AddressKind",
     "Attachment",
+    "AttachmentState",
     "AuditEntry",
     "Author",
     "BotAnswer",

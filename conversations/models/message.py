@@ -96,17 +96,3 @@ class Message(Public):
             models.UniqueConstraint(fields=["conversation", "seq"], name="message_seq"),
             models.UniqueConstraint(fields=["conversation", "client_key", "part"], name="message_client_key"),
         ]
-
-
-class Attachment(Public):
-    """Media that came with a message: where Twilio keeps it and what it says it is."""
-
-    message = models.ForeignKey(Message, models.PROTECT, related_name="attachments")
-    position = models.PositiveSmallIntegerField(default=0)
-    source_url = models.URLField(max_length=1000, blank=True, default="")
-    content_type = models.CharField(max_length=120, blank=True, default="")
-
-    class Meta:
-        verbose_name = _("attachment")
-        verbose_name_plural = _("attachments")
-        constraints = [models.UniqueConstraint(fields=["message", "position"], name="attachment_position")]

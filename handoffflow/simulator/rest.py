@@ -18,6 +18,9 @@ _PATH = re.compile(
     r"(?:\.json|/Messages(?:\.json|/(?P<sid>[A-Za-z0-9]+)(?:\.json|/Media(?P<media>\.json|/(?P<file>\w+)))))\Z"
 )
 
+FILES = "/files/"
+"""Stands for the other host that Twilio's files are on: no password, and a name that nobody guesses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -51,6 +54,8 @@ def refusal(problem: Refused) -> Reply:
 def answer(ledger: Ledger, account: Account, request: Request) -> Reply:
     """Do what the call asks and say what Twilio would say."""
     try:
+        if request.path.startswith(FILES):
+            return _file(ledger, request.path.removeprefix(FILES))
         match = _PATH.match(request.path)
         authenticate(account, request.authorization)
         if match is None or match["account"] != account.sid:
@@ -100,8 +105,16 @@ def _media(ledger: Ledger, account: Account, message: Message, file: str | None)
             {"sid": item.sid, "content_type": item.type, "uri": f"{base}/{item.sid}.json"} for item in files
         ]
         return Reply(200, {"media_list": items, "page": 0, "page_size": 50, "next_page_uri": None})
-    for item in files:
-        if item.sid == file:
+    if all(item.sid != file for item in files):
+        raise Refused(20404, status=404)
+    return Reply(302, headers=(("Location", f"{FILES}{message.sid}/{file}"),))
+
+
+def _file(ledger: Ledger, path: str) -> Reply:
+    """Where the API's redirect leads: whoever knows the address gets the file."""
+    message, _slash, sid = path.partition("/")
+    for item in ledger.media(message):
+        if item.sid == sid:
             return Reply(200, content=item.content, content_type=item.type)
     raise Refused(20404, status=404)
 

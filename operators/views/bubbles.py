@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from conversations.models import Author, Event, Kind, Message, Status
-from operators.views import cards, failures, markup, wording
+from operators.views import attachments, cards, failures, markup, wording
+from operators.views.attachments import File
 from operators.views.cards import Card
 from operators.views.failures import Failure
 
@@ -20,6 +21,16 @@ GROUP = timedelta(minutes=5)
 FOLD_FROM = 5
 FOLD_LEAVES = 2
 SIDES = {Author.CUSTOMER: "in", Author.BOT: "botm", Author.OPERATOR: "out", Author.SYSTEM: "sysm"}
+
+
+@dataclass(slots=True)
+class Quote:
+    """What is answered, and where it stands."""
+
+    id: str
+    seq: int
+    who: str
+    text: str
 
 
 @dataclass(slots=True)
@@ -36,11 +47,12 @@ class Bubble:
     gap: bool = False
     big: bool = False
     late: bool = False
-    forwarded: bool = False
+    forwarded: str = ""
     struck: bool = False
     tick: tuple[str, str, str] | None = None
-    quote: tuple[str, str] | None = None
+    quote: Quote | None = None
     cards: list[Card] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
     failure: Failure | None = None
     waits: str = ""
     kind: str = "bubble"
@@ -100,7 +112,7 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         id=str(message.public_id),
         seq=message.seq,
         side=SIDES[Author(message.author)],
-        text="" if found and message.kind in cards.SAID_BY_CARD else markup.html(message.body),
+        text="" if _said_elsewhere(message, found) else markup.html(message.body),
         time=wording.clock(message.occurred_at),
         stamp=message.occurred_at.isoformat(),
         who=_who(message, contact),
@@ -108,17 +120,25 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         by_icon="bot" if message.author in {Author.BOT, Author.SYSTEM} else "",
         big=message.kind == Kind.TEXT and _only_emoji(message.body),
         late=message.late,
-        forwarded=bool(message.extras.get("forwarded")),
+        forwarded=_forwarded(message),
         struck=message.status == Status.CANCELLED,
         tick=wording.tick(message.status),
         quote=_quote(message.reply_to, contact),
         cards=found,
+        files=attachments.of(message),
         failure=failures.of(message, now),
         waits=_("Confirming") if message.status == Status.UNKNOWN else "",
         author=f"{message.author}{message.operator_id or ''}",
         day=wording.day(message.occurred_at, now),
         at=message.occurred_at,
     )
+
+
+def _said_elsewhere(message: Message, found: list[Card]) -> bool:
+    """Whether a card or a file of the bubble says what its text would repeat."""
+    if found and message.kind in cards.SAID_BY_CARD:
+        return True
+    return any(file.name and file.name == message.body.strip() for file in message.attachments.all())
 
 
 def _by(message: Message) -> str:
@@ -134,11 +154,17 @@ def _who(message: Message, contact: str) -> str:
     return message.operator.shown_name if message.operator else _by(message)
 
 
-def _quote(quoted: Message | None, contact: str) -> tuple[str, str] | None:
+def _quote(quoted: Message | None, contact: str) -> Quote | None:
     if quoted is None:
         return None
     who = contact if quoted.author == Author.CUSTOMER else _by(quoted) or _("The team")
-    return who, quoted.body[:160] or cards.label(quoted.kind)
+    return Quote(str(quoted.public_id), quoted.seq, who, quoted.body[:160] or cards.label(quoted.kind))
+
+
+def _forwarded(message: Message) -> str:
+    if message.extras.get("frequently_forwarded"):
+        return _("Forwarded many times")
+    return _("Forwarded") if message.extras.get("forwarded") else ""
 
 
 def _only_emoji(text: str) -> bool:

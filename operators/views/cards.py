@@ -34,19 +34,13 @@ def of(message: Message) -> list[Card]:
     build = _KINDS.get(Kind(message.kind))
     if build:
         found.append(build(message))
-    return found + _media(message)
-
-
-def _media(message: Message) -> list[Card]:
-    files = message.attachments.all() if message.kind != Kind.TEXT else []
-    icon, title = KIND_ICONS.get(Kind(message.kind), "clip"), kind_label(message.kind)
-    return [Card(icon, title, attachment.content_type) for attachment in files] or _fallback(message)
+    return found + _fallback(message)
 
 
 def _fallback(message: Message) -> list[Card]:
     """Media whose file is unknown still says what it was."""
     kind = Kind(message.kind)
-    if kind in _KINDS or kind == Kind.TEXT:
+    if kind in _KINDS or kind == Kind.TEXT or message.attachments.all():
         return []
     return [Card(KIND_ICONS[kind], kind_label(kind))]
 
@@ -89,8 +83,13 @@ def _unsupported(message: Message) -> Card:
 
 
 def _referral(referral: dict[str, Any]) -> Card:
+    source = str(referral.get("source_url", ""))
     return Card(
-        "tag", _("Came from an advertisement"), referral.get("headline") or referral.get("body") or ""
+        "tag",
+        _("Came from an advertisement"),
+        referral.get("headline") or referral.get("body") or "",
+        source if source.startswith(("https://", "http://")) else "",
+        _("See the advertisement"),
     )
 
 
