@@ -46,8 +46,8 @@ class Case:
             self.world.standin.script("lost", customer=self.customer)
             self.thread = self.world.call(situation, self.customer)
 
-    def writes(self, body: str) -> None:
-        self.sids.append(self.world.standin.receive(self.customer, body))
+    def writes(self, body: str, *files: tuple[str, bytes]) -> None:
+        self.sids.append(self.world.standin.receive(self.customer, body, media=files))
 
     def posts(self, call: str, *, port: int = 0, **body: Any) -> int:
         self.calls.append((f"{self.thread}/{call}", body, new_key()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from handoffflow.simulator import attachments
 from tests.faults.case import ASK, Case
 from tests.faults.world import until
 
@@ -234,6 +235,21 @@ def tries_a_failed_webhook_again(case: Case, armed: str) -> Expect:
     return answered(case)
 
 
+def sends_a_photo(case: Case, armed: str) -> Expect:
+    """A customer, to a person: it is fetched from Twilio, stored once, and told once."""
+    case.begin("held")
+    kind, photo = attachments.photo()
+    case.world.start(armed)
+    case.writes("Olha", (kind, photo))
+
+    def expect(story: dict[str, Any]) -> None:
+        assert story["files"] == [["stored", len(photo)]]
+        assert story["kinds"].count("message.media") == 1
+        assert story["strays"] == 0
+
+    return expect
+
+
 DRIVES: dict[str, Drive] = {
     "webhook.arrived": greets_a_customer,
     "webhook.verified": greets_a_customer,
@@ -264,6 +280,10 @@ DRIVES: dict[str, Drive] = {
     "batch.settling": sends_many_lines,
     "settling.listed": sends_with_an_unclear_end,
     "settling.deciding": sends_with_an_unclear_end,
+    "media.leased": sends_a_photo,
+    "media.fetched": sends_a_photo,
+    "media.stored": sends_a_photo,
+    "media.settling": sends_a_photo,
     "report.arrived": says_a_line,
     "report.kept": says_a_line,
     "report.applied": says_a_line,

@@ -6,9 +6,11 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db.models import Max, Model, Q, QuerySet
 from django.test import Client
@@ -16,6 +18,7 @@ from django.test import Client
 from conversations import clock, deadlines, delivery, settling, work
 from conversations.contract import Cause
 from conversations.models import (
+    Attachment,
     BotTurn,
     Conversation,
     Delivery,
@@ -244,6 +247,7 @@ def unsettled() -> list[str]:
     return [
         *(f"delivery {row.pk} {row.state}" for row in deliveries),
         *(f"turn {row.pk}" for row in turns),
+        *(f"file {row.pk} {row.state}" for row in Attachment.objects.exclude(due_at=None, leased_until=None)),
         *(f"webhook {row.pk}" for row in failed),
         *(f"deadline {row.pk} {row.due_kind}" for row in overdue),
         *(f"queue {row.pk}" for row in queues),
@@ -268,6 +272,8 @@ def story(address: str) -> dict[str, Any]:
             seq for rows in (messages, events, notes) for seq in rows.values_list("seq", flat=True)
         ),
         "messages": list(messages.values("author", "body", "status", "provider_sid", "delivery__cause")),
+        "files": [list(file) for file in _files(conversation)],
+        "strays": _strays(),
         "kinds": list(events.order_by("seq").values_list("kind", flat=True)),
         "notes": notes.count(),
         "offered_to": conversation.offered_to and conversation.offered_to.username,
@@ -275,6 +281,21 @@ def story(address: str) -> dict[str, Any]:
         "handoffs": Handoff.objects.filter(conversation=conversation).count(),
         "applied": list(applied.values_list("provider_sid", flat=True)),
     }
+
+
+def _files(conversation: Conversation) -> list[tuple[str, int]]:
+    """The files of a thread: what they are said to be, and how much of them there is."""
+    rows = Attachment.objects.filter(message__conversation=conversation).order_by("pk")
+    there = default_storage
+    return [(row.state, there.size(str(row.file)) if there.exists(str(row.file)) else 0) for row in rows]
+
+
+def _strays() -> int:
+    """Stored files that belong to no row."""
+    known = set(Attachment.objects.values_list("file", flat=True))
+    root = Path(settings.MEDIA_ROOT)
+    found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    return len(found - known)
 
 
 def stories(addresses: list[str]) -> list[dict[str, Any]]:
