@@ -22,6 +22,7 @@ from conversations import (
     settling,
     statuses,
     together,
+    uploads,
     work,
 )
 from conversations.atomically import atomically
@@ -112,12 +113,14 @@ async def _send(row: Delivery, now: datetime) -> None:
 
 
 async def _call(row: Delivery) -> client.Outcome:
+    here = settings.APP_URL.rstrip("/")
     return await client.send(
         settling.account(row.sender),
         to=row.recipient,
         from_=row.sender.address,
         body=row.body,
-        status_callback=f"{settings.APP_URL.rstrip('/')}/api/twilio/status?mid={row.public_id}",
+        media_url=f"{here}/api/twilio/media/{uploads.token(row.media)}" if row.media else "",
+        status_callback=f"{here}/api/twilio/status?mid={row.public_id}",
         messaging_service_sid=row.sender.messaging_service_sid,
         deadline=client.DEADLINE_SECONDS,
     )

@@ -98,6 +98,13 @@ class MessageTooLong(HandoffError):
     status = 422
 
 
+class FileRefused(HandoffError):
+    """The file cannot be sent: ``reason`` is empty, too_big (over ``limit`` megabytes), kind, voice or broken."""
+
+    code = "file_refused"
+    status = 422
+
+
 class KeyReused(HandoffError):
     """The same client key came with another text."""
 

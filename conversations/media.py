@@ -52,6 +52,10 @@ REASONS = {
 """Why there is no file, for people."""
 
 
+class NotKept(Exception):
+    """The storage would not take a file that had come."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     media_type: str
@@ -77,7 +81,7 @@ async def run(row: Attachment, now: datetime) -> None:
             await work.in_thread(keep, row, into, now=now, head=head)
         except downloads.DownloadFailed as failed:
             await work.in_thread(_failed, row, failed.reason, final=failed.final, now=now)
-        except OSError:
+        except NotKept:
             await work.in_thread(_failed, row, NOT_KEPT, final=False, now=now)
 
 
@@ -86,10 +90,7 @@ def keep(
 ) -> None:
     """Store the bytes of a pending row, say what they are, and tell the panels."""
     found = _look(row, head, into)
-    into.seek(0)
-    place = str(row.file)
-    default_storage.delete(place)
-    name = default_storage.save(place, File(into))
+    name = _write(str(row.file), into)
     failpoints.reached("media.stored")
     _settle(
         row,
@@ -102,6 +103,16 @@ def keep(
         size=found.size,
         facts=found.facts,
     )
+
+
+def _write(place: str, into: IO[bytes]) -> str:
+    """Where it lies now. A folder and a bucket fail in ways of their own."""
+    into.seek(0)
+    try:
+        default_storage.delete(place)
+        return default_storage.save(place, File(into))
+    except Exception as error:
+        raise NotKept from error
 
 
 def _look(row: Attachment, head: downloads.Head, into: IO[bytes]) -> _Found:

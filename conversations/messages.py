@@ -20,6 +20,7 @@ from conversations.models import (
     Message,
     Status,
 )
+from conversations.uploads import Upload
 
 if TYPE_CHECKING:
     from operators.models import Operator
@@ -72,6 +73,7 @@ def send(
     now: datetime,
     operator: Operator | None = None,
     fenced: bool = False,
+    upload: Upload | None = None,
     **fields: Any,
 ) -> Message:
     """A bubble that goes out at ``seq``: the row, its outbox row, and its event at ``seq + 1``."""
@@ -86,12 +88,15 @@ def send(
         status=Status.QUEUED,
         **fields,
     )
+    if upload is not None:
+        upload.attachment(message).save(force_insert=True)
     Delivery.objects.create(
         message=message,
         conversation=conversation,
         sender=conversation.sender,
         recipient=conversation.reply_address,
         body=body,
+        media=upload.public_id if upload else None,
         seq=seq,
         fenced=fenced,
         due_at=now,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from uuid import UUID
@@ -15,6 +16,7 @@ from conversations import episodes, errors, failpoints, messages, refusals
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Author, Conversation, Handoff, Kind, Message, Mode
+from conversations.uploads import CAPTIONED, Upload
 
 if TYPE_CHECKING:
     from conversations.models.conversation import ConversationQuerySet
@@ -58,13 +60,14 @@ def say(
     operator: Operator | None = None,
     client_key: str | None = None,
     reply_to: Message | None = None,
+    upload: Upload | None = None,
 ) -> list[Message]:
-    """Accept what is said, one Message per part, to be sent in order whatever happens after.
+    """Accept what is said, one Message per part, to be sent in order whatever happens after. A file is the first.
 
     A bot speaks only in mode bot and in the epoch of its turn, an operator only while they hold the
     conversation in the epoch they see. A repeated ``client_key`` returns the first rows.
     """
-    parts = messages.split(clean(body))
+    parts = _parts(body, upload)
     repeated = _already_said(conversation, client_key, parts)
     if repeated:
         return repeated
@@ -77,7 +80,7 @@ def say(
                 conversation.pk,
                 messages.NUMBERS * len(parts),
                 **_answered(author, len(parts)),
-                **messages.preview(body=parts[-1], author=author, kind=Kind.TEXT, now=now),
+                **messages.preview(body=parts[-1].body, author=author, kind=parts[-1].kind, now=now),
             )
             if taken is None:
                 raise refusals.of_saying(conversation, author, operator, epoch)
@@ -92,6 +95,25 @@ def say(
             raise
         return said
     return said
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    body: str
+    kind: Kind = Kind.TEXT
+    upload: Upload | None = None
+
+
+def _parts(body: str, upload: Upload | None) -> list[_Part]:
+    """What becomes one message each. WhatsApp shows a text with a picture or a video; with other files it follows."""
+    texts = messages.split(clean(body)) if body.strip() or upload is None else []
+    if upload is None:
+        return [_Part(text) for text in texts]
+    caption = texts[:1] if upload.kind in CAPTIONED else []
+    return [
+        _Part("".join(caption), upload.kind, upload),
+        *(_Part(text) for text in texts[len(caption) :]),
+    ]
 
 
 def _answered(author: Author, parts: int) -> dict[str, Any]:
@@ -123,7 +145,7 @@ def _speakers(author: Author, operator: Operator | None) -> ConversationQuerySet
 
 def _append(
     taken: Conversation,
-    parts: list[str],
+    parts: list[_Part],
     cause: Cause,
     author: Author,
     operator: Operator | None,
@@ -135,25 +157,29 @@ def _append(
     return [
         messages.send(
             taken,
-            seq=first + messages.NUMBERS * part,
+            seq=first + messages.NUMBERS * number,
             author=author,
             operator=operator,
-            body=body,
+            body=part.body,
+            kind=part.kind,
+            upload=part.upload,
             cause=cause,
             now=now,
             client_key=client_key,
-            part=part,
+            part=number,
             reply_to=reply_to,
             fenced=author == Author.BOT,
         )
-        for part, body in enumerate(parts)
+        for number, part in enumerate(parts)
     ]
 
 
-def _already_said(conversation: Conversation, client_key: str | None, parts: list[str]) -> list[Message]:
+def _already_said(conversation: Conversation, client_key: str | None, parts: list[_Part]) -> list[Message]:
     if client_key is None:
         return []
     said = list(Message.objects.filter(conversation=conversation, client_key=client_key).order_by("part"))
-    if said and [message.body for message in said] != parts:
+    if said and [(message.body, message.kind) for message in said] != [
+        (part.body, part.kind) for part in parts
+    ]:
         raise errors.KeyReused
     return said

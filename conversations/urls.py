@@ -7,4 +7,5 @@ from conversations import webhooks
 urlpatterns = [
     path("webhook", webhooks.inbound, name="twilio-inbound"),
     path("status", webhooks.status, name="twilio-status"),
+    path("media/<str:token>", webhooks.media, name="twilio-media"),
 ]

@@ -13,12 +13,14 @@ from functools import wraps
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.core.files.storage import default_storage
 from django.db import Error as DatabaseTrouble
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
-from conversations import clock, delivery, failpoints, intake
+from conversations import clock, delivery, failpoints, intake, sniffing, uploads
 from conversations.models import Sender
 from conversations.twilio import signature
 
@@ -76,6 +78,22 @@ def status(request: HttpRequest, form: Form) -> HttpResponse:
     delivery.apply_report(form, mid=_uuid(request.GET.get("mid", "")), account_sid=account, now=clock.now())
     failpoints.reached("report.stored")
     return HttpResponse(status=204)
+
+
+@require_safe
+def media(request: HttpRequest, token: str) -> HttpResponseBase:
+    """A file on its way out, for whoever has its link: Twilio asks what it is (HEAD), then for the bytes."""
+    attachment = uploads.find(token)
+    if attachment is None:
+        return HttpResponse(status=404)
+    try:
+        content = default_storage.open(str(attachment.file))
+    except FileNotFoundError:
+        return HttpResponse(status=404)
+    name = sniffing.saved_as(attachment.name, attachment.media_type)
+    response = FileResponse(content, filename=name, content_type=attachment.media_type)
+    response["Content-Length"] = str(attachment.size)
+    return response
 
 
 def _sender(account_sid: str, address: str) -> Sender | None:

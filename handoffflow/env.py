@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 import zoneinfo
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -115,6 +116,32 @@ def origin(name: str, default: str = "") -> str:
     if not valid or value != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc or " " in value:
         raise ImproperlyConfigured(f"{name} must be http(s)://host[:port] without a path or credentials.")
     return value
+
+
+def storage(name: str) -> dict[str, Any]:
+    """Where files lie: a folder (empty), or a bucket such as ``s3://files?endpoint=https://s3.example.com&region=…``.
+
+    The keys come from where the library of S3 looks for them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the role
+    of the machine. The bucket stays private: files are served by the product, behind its login.
+    """
+    url = text(name)
+    if not url:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    if parts.scheme != "s3" or not parts.netloc or set(given) - {"endpoint", "region"}:
+        raise ImproperlyConfigured(f"{name} must look like s3://bucket?endpoint=https://host&region=name.")
+    if not all(map(find_spec, ("storages", "boto3"))):
+        raise ImproperlyConfigured(f"{name} asks for S3: install django-storages[s3].")
+    options = {
+        "bucket_name": parts.netloc,
+        "location": parts.path.strip("/"),
+        "endpoint_url": given.get("endpoint"),
+        "region_name": given.get("region"),
+        "default_acl": None,
+        "file_overwrite": True,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
 
 
 def database(name: str, *, base: Path, default: Path) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def content_security_policy() -> str:
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self' data: blob:",
         "media-src 'self' blob:",
         "connect-src 'self'",
         "font-src 'self'",
@@ -133,7 +133,9 @@ def _guard(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
     headers.setdefault("Referrer-Policy", settings.SECURE_REFERRER_POLICY or "same-origin")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+    headers.setdefault(
+        "Permissions-Policy", "camera=(), geolocation=(), microphone=(self), payment=(), usb=()"
+    )
     if request.path.startswith(_PRIVATE):
         headers.setdefault("Cache-Control", "no-store")
     if settings.SECURE_HSTS_SECONDS:

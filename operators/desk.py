@@ -10,6 +10,7 @@ from conversations import errors, handoffs, replies
 from conversations.atomically import atomically
 from conversations.contract import Cause, Door, Release
 from conversations.models import Author, Conversation, Handoff, Message, Mode, Outcomes, Queue
+from conversations.uploads import Upload
 from operators import presence
 from operators.models import Operator, Presence, PresenceStatus, Reason
 
@@ -76,6 +77,7 @@ def reply(
     epoch: int,
     client_key: str | None,
     now: datetime,
+    upload: Upload | None = None,
 ) -> list[Message]:
     return replies.say(
         conversation,
@@ -86,6 +88,7 @@ def reply(
         now=now,
         epoch=epoch,
         client_key=client_key,
+        upload=upload,
     )
 
 

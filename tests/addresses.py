@@ -78,6 +78,7 @@ CALL = "api/v1/conversations/<conv_id>"
 MACHINES: Table = {
     "api/twilio/webhook": row(POST="415"),
     "api/twilio/status": row(POST="415"),
+    "api/twilio/media/<str:token>": row(GET="404"),
     "api/v1/openapi.json": row(GET="200"),
     "api/v1/docs": row(GET="200"),
     "api/v1/": row("404"),

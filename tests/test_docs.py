@@ -24,6 +24,8 @@ LARGEST_PICTURE = 300_000
 
 # Settings of make and of the suite, which no .env can hold.
 OF_THE_SHELL = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
     "ENV_FILE",
     "TEST_DATABASE_URLS",
     "REQUIRE_BROWSER",

@@ -41,6 +41,8 @@ class Delivery(Due):
     sender = models.ForeignKey(Sender, models.PROTECT, related_name="deliveries")
     recipient = models.CharField(max_length=ADDRESS_LENGTH)
     body = models.TextField()
+    media = models.UUIDField(null=True, blank=True)
+    """The attachment that goes along, by its public id: what the link for Twilio is made of."""
     seq = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.QUEUED)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -80,22 +80,26 @@ async def send(
     from_: str,
     body: str,
     status_callback: str,
+    media_url: str = "",
     messaging_service_sid: str = "",
     deadline: float = DEADLINE_SECONDS,
 ) -> Outcome:
-    """Send one text. Never raises: the outcome says what is known."""
+    """Send a text, a file with or without one. Never raises: the outcome says what is known."""
     if not account.token:
         return Outcome("alarm", cause="credentials")
     from conversations.twilio import transport
 
     headers: dict[str, str] = {}
     transport.last_headers.set(headers)
+    said: dict[str, Any] = {"body": body} if body or not media_url else {}
+    if media_url:
+        said["media_url"] = [media_url]
     origin = {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": from_}
     try:
         client = _client(account)
         async with asyncio.timeout(deadline):
             message = await client.messages.create_async(
-                to=to, body=body, status_callback=status_callback, **origin
+                to=to, status_callback=status_callback, **said, **origin
             )
     except Exception as error:  # noqa: BLE001 - whatever it is, it must become an outcome
         return _failed(error, headers)

@@ -136,6 +136,21 @@ def finish(ledger: Ledger, job: Job, *, result: str, ms: float | None) -> None:
         )
 
 
+def fail_instead(ledger: Ledger, job: Job, *, error: int) -> None:
+    """What was planned for this message does not happen: it fails, now."""
+    with ledger.writing() as connection:
+        connection.execute("DELETE FROM jobs WHERE sid = ? AND done IS NULL AND id != ?", (job.sid, job.id))
+        plan(connection, job.sid, [Step(0, "failed", error)], now=ledger.clock())
+
+
+def keep_file(ledger: Ledger, sid: str, kind: str, content: bytes) -> None:
+    with ledger.writing() as connection:
+        connection.execute(
+            "INSERT OR IGNORE INTO media (sid, message, position, type, content) VALUES (?, ?, 0, ?, ?)",
+            (new_sid("ME"), sid, kind, content),
+        )
+
+
 def postpone(ledger: Ledger, job: Job, *, after: float) -> None:
     with ledger.writing() as connection:
         connection.execute(

@@ -20,6 +20,7 @@ FIELDS = frozenset({
     "ScheduleType", "SendAt", "SendAsMms", "RiskCheck", "FallbackFrom", "MaxPrice", "MessageIntent",
 })  # fmt: skip
 TEXT = {
+    11751: "Media message size exceeds the limit",
     20001: "Unknown parameter",
     20003: "Authenticate",
     20404: "The requested resource was not found",
@@ -44,6 +45,8 @@ TEXT = {
     63016: "Failed to send freeform message because you are outside the allowed window. "
     "If you are using WhatsApp, please use a Message Template.",
     63018: "Rate limit exceeded for Channel",
+    63019: "Media failed to download",
+    63021: "Channel invalid content error",
     63024: "Invalid message recipient",
 }
 # Refused in the answer; every other code is found out later and told by callback.

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from handoffflow.simulator import books, callbacks
+from handoffflow.simulator import books, callbacks, collecting
 from handoffflow.simulator.callbacks import Desk, Outcome
 from handoffflow.simulator.ledger import Job, Ledger
 from handoffflow.simulator.shapes import Account
@@ -103,6 +103,11 @@ class Courier:
         return callbacks.post(self.desk, url=url, form=form, token=self.account.token, job=job)
 
     def _status(self, job: Job) -> Outcome:
+        sent = self.ledger.message(job.sid) if job.status == "sent" else None
+        trouble = collecting.collect(self.ledger, self.desk, sent) if sent else None
+        if trouble:
+            books.fail_instead(self.ledger, job, error=trouble)
+            return Outcome(f"not fetched: {trouble}", 0, connected=True)
         books.rise(self.ledger, job.sid, status=job.status or "", error=job.error)
         message = self.ledger.message(job.sid)
         if message is None or message.callback is None or job.silent:

@@ -112,8 +112,6 @@ def _tick(message: Message, webhook: Job | None, answered: int) -> str:
 def _files(ledger: Ledger, message: Message) -> tuple[File, ...]:
     if not message.sid.startswith("MM"):
         return ()
-    if not message.inbound:
-        return (File("", "document"),)
     return tuple(File(file.sid, file.type.partition("/")[0]) for file in ledger.media(message.sid))
 
 

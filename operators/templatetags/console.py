@@ -5,9 +5,16 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from conversations import uploads
 from operators.views.work.moments import Moment
 
 register = template.Library()
+
+
+@register.simple_tag
+def takes_webm() -> bool:
+    """Whether a voice message recorded in this browser can be sent whatever it is wrapped in."""
+    return uploads.can_rewrap()
 
 
 @register.simple_tag

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversations import clock, delivery
+from conversations import clock, delivery, uploads
 from conversations.contract import Cause
 from conversations.models import Conversation, Message
 from operators import desk, forms, http
@@ -90,15 +90,17 @@ def decline(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     conversation = pages.find(request, public_id)
     form = forms.ReplyForm.read(request.POST)
-    desk.reply(
-        conversation,
-        operator=request.operator,
-        door="panel",
-        body=form.body,
-        epoch=conversation.epoch if form.epoch is None else form.epoch,
-        client_key=form.client_key,
-        now=clock.now(),
-    )
+    with uploads.taken(request.FILES.get("file")) as upload:
+        desk.reply(
+            conversation,
+            operator=request.operator,
+            door="panel",
+            body=form.body,
+            epoch=conversation.epoch if form.epoch is None else form.epoch,
+            client_key=form.client_key,
+            now=clock.now(),
+            upload=upload,
+        )
     return pages.answer(request, public_id)
 
 

@@ -66,9 +66,23 @@ def sentence(error: errors.HandoffError) -> str:
             )
             % error.extras
         )
+    if isinstance(error, errors.FileRefused):
+        return _files()[error.extras["reason"]] % error.extras
     if isinstance(error, errors.MessageTooLong):
         return _("The message is too long: up to %(limit)s characters.") % error.extras
     return _sentences().get(error.code) or _("That was not possible. Reload the page and try again.")
+
+
+def _files() -> dict[str, str]:
+    return {
+        "empty": _("The file is empty."),
+        "too_big": _("The file is too large for WhatsApp: up to %(limit)s MB of this kind."),
+        "kind": _("WhatsApp does not take files of this kind."),
+        "voice": _(
+            "This browser records in a form that WhatsApp does not take, and this server cannot convert it."
+        ),
+        "broken": _("The recording cannot be read. Record it again."),
+    }
 
 
 def _sentences() -> dict[str, str]:

@@ -166,20 +166,27 @@ export function rows() {
 }
 
 function begin(event) {
-  const { ctx } = event.detail, body = ctx.request.body, text = body.get("body") ?? "";
-  if (!text.trim()) return event.preventDefault();
+  const { ctx } = event.detail, body = ctx.request.body;
+  if (!(body.get("body") ?? "").trim()) return event.preventDefault();
+  ctx.sent = depart(body);
+}
+
+/** What the form says is on its way: the box is free for the next. */
+export function depart(body) {
+  const text = body.get("body") ?? "";
   for (const [field, value] of Object.entries(shown())) body.set(field, value);
   body.delete("new");
   delete find("#bubbles").dataset.new;
   const id = conversation();
-  ctx.sent = { id, text, key: body.get("client_key"), bubble: pending(text) };
-  waiting.set(id, [...(waiting.get(id) ?? []), ctx.sent]);
+  const sent = { id, text, key: body.get("client_key"), bubble: pending(text) };
+  waiting.set(id, [...(waiting.get(id) ?? []), sent]);
   box().value = "";
   find("#composer").client_key.value = key();
   find("#notice").replaceChildren();
   grow();
   keep(id, "");
   toBottom();
+  return sent;
 }
 
 function pending(text) {
@@ -189,8 +196,8 @@ function pending(text) {
   return bubble;
 }
 
-function end(ctx, status) {
-  const { sent } = ctx;
+/** It was answered, or nobody answers: what was not accepted comes back into the box. */
+export function arrive(sent, status) {
   if (!sent || sent.ended) return;
   sent.ended = true;
   sent.bubble.remove();
@@ -209,10 +216,10 @@ function end(ctx, status) {
   keep(sent.id, text);
 }
 
-function complain() {
+export function complain(text = words("unsent")) {
   const line = document.createElement("p");
   line.className = "notice";
-  line.textContent = words("unsent");
+  line.textContent = text;
   find("#notice").replaceChildren(line);
 }
 
@@ -231,10 +238,10 @@ export function start() {
     else if (event.detail.ctx.sourceElement.id === "noter") beginNote(event);
   });
   document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
-    end(ctx, ctx.response.status);
+    arrive(ctx.sent, ctx.response.status);
     endNote(ctx);
   });
-  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => end(ctx, ctx.response?.status));
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => arrive(ctx.sent, ctx.response?.status));
   document.addEventListener("input", ({ target }) => {
     if (target.id === "note-text") keepNote(conversation(), noter().dataset.writing, target.value);
     if (target.id !== "message") return;

@@ -268,6 +268,6 @@ live.start();
 composer.start();
 follow();
 // Not part of the first load: nobody waits for it.
-const settled = () => Promise.all([import("./presence.js"), import("./media.js")]);
+const settled = () => Promise.all([import("./presence.js"), import("./media.js"), import("./attach.js")]);
 if (document.readyState === "complete") settled();
 else addEventListener("load", settled);

@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.template import engines
 from django.template.loaders import cached
 
+from handoffflow import env
 from tests.conftest import ROOT, TWILIO_AUTH_TOKEN, TWILIO_SID
 
 STRONG = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -270,3 +271,35 @@ class TestTemplates:
         (engine,) = engines.all()
 
         assert isinstance(engine.engine.template_loaders[0], cached.Loader)  # type: ignore[attr-defined]
+
+
+class TestFiles:
+    def test_lie_in_the_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("MEDIA_STORAGE", raising=False)
+        assert env.storage("MEDIA_STORAGE")["BACKEND"].endswith("FileSystemStorage")
+
+    def test_lie_in_a_private_bucket(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(env, "find_spec", lambda _name: True)
+        monkeypatch.setenv(
+            "MEDIA_STORAGE", "s3://files/desk?endpoint=https://s3.example.com&region=sa-east-1"
+        )
+        assert env.storage("MEDIA_STORAGE")["OPTIONS"] == {
+            "bucket_name": "files",
+            "location": "desk",
+            "endpoint_url": "https://s3.example.com",
+            "region_name": "sa-east-1",
+            "default_acl": None,
+            "file_overwrite": True,
+        }
+
+    @pytest.mark.parametrize("value", ["files", "http://x", "s3://", "s3://b?acl=public-read", "s3:b"])
+    def test_nowhere_else(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MEDIA_STORAGE", value)
+        with pytest.raises(ImproperlyConfigured, match="MEDIA_STORAGE"):
+            env.storage("MEDIA_STORAGE")
+
+    def test_say_what_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(env, "find_spec", lambda _name: None)
+        monkeypatch.setenv("MEDIA_STORAGE", "s3://files")
+        with pytest.raises(ImproperlyConfigured, match=r"django-storages\[s3\]"):
+            env.storage("MEDIA_STORAGE")
