@@ -21,6 +21,7 @@ class Draft:
     body: str
     service: str | None = None
     template: str | None = None
+    variables: str = ""
     callback: str | None = None
     media: Sequence[str] = ()
 
@@ -68,6 +69,8 @@ def accept(ledger: Ledger, draft: Draft, *, steps: Sequence[Step]) -> Message:
     sid = new_sid("MM" if draft.media else "SM")
     now = ledger.clock()
     extra = {f"MediaUrl{position}": url for position, url in enumerate(draft.media)}
+    if draft.variables:
+        extra["ContentVariables"] = draft.variables
     with ledger.writing() as connection:
         connection.execute(
             "INSERT INTO messages (sid, direction, customer, number, service, body, template, status,"

@@ -36,10 +36,13 @@ TEXT = {
     21617: "The concatenated message body exceeds the 1600 character limit",
     21619: "A text message body or media urls must be specified",
     21620: "Invalid media URL(s)",
+    21655: "The ContentSid is invalid",
+    21656: "The ContentVariables parameter is invalid",
     21701: "The Messaging Service does not exist",
     21910: "Invalid 'From' and 'To' pair. 'From' and 'To' should be of the same channel",
     63003: "Channel could not find To address",
     63007: "Twilio could not find a Channel with the specified From address",
+    63013: "This message send failed because it violates Channel provider's policy",
     63012: "Channel provider returned an internal service error",
     63015: "Channel Sandbox can only send messages to phone numbers that have joined the Sandbox",
     63016: "Failed to send freeform message because you are outside the allowed window. "
@@ -87,6 +90,8 @@ def draft(form: Form, sender: Sender, *, strict: bool = True) -> Draft:
     media = [url for url in form.get("MediaUrl", ()) if url]
     body, template = one(form, "Body"), one(form, "ContentSid")
     _content(body, media, template)
+    if template and (body or media):
+        raise Refused(21619, detail="a content takes the place of a body and of media")
     callback = one(form, "StatusCallback")
     if callback and not _is_url(callback):
         raise Refused(21609)
@@ -96,6 +101,7 @@ def draft(form: Form, sender: Sender, *, strict: bool = True) -> Draft:
         body=body,
         service=service,
         template=template or None,
+        variables=one(form, "ContentVariables"),
         callback=callback or None,
         media=media,
     )
@@ -135,7 +141,7 @@ def _content(body: str, media: Sequence[str], template: str) -> None:
     if len(body.encode("utf-16-le")) // 2 > LIMIT:
         raise Refused(21617)
     if template and not _CONTENT.match(template):
-        raise Refused(20404, status=404)
+        raise Refused(21655)
     if not all(_is_url(url) for url in media):
         raise Refused(21620)
 

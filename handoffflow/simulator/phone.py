@@ -84,7 +84,9 @@ def say(request: HttpRequest, number: int) -> HttpResponse:
     ledger = own_ledger()
     customer = _customer(ledger, number)
     body = request.POST.get("body", "")[:LONGEST]
-    if body.strip():
+    if "button" in request.POST:
+        _press(ledger, customer, request.POST.get("of", ""), request.POST["button"])
+    elif body.strip():
         _write(ledger, customer, body=body)
     return after(request, ledger, customer)
 
@@ -145,13 +147,33 @@ def _customer(ledger: Ledger, number: int) -> Customer:
     return customer
 
 
-def _write(ledger: Ledger, customer: Customer, *, body: str, media: tuple[str, bytes] | None = None) -> None:
+def _press(ledger: Ledger, customer: Customer, sid: str, title: str) -> None:
+    """A button under a bubble: WhatsApp tells which one, and of which message."""
+    message = ledger.message(sid)
+    content = screen.content_of(message) if message and message.customer == customer.address else None
+    for button in content.buttons if content else ():
+        if button.title == title and button.kind == "reply":
+            pressed = {"ButtonText": title, "ButtonPayload": button.payload, "ButtonType": "REPLY"}
+            quoted = {"OriginalRepliedMessageSid": sid, "MessageType": "button"}
+            _write(ledger, customer, body=title, extra=pressed | quoted)
+            return
+
+
+def _write(
+    ledger: Ledger,
+    customer: Customer,
+    *,
+    body: str,
+    media: tuple[str, bytes] | None = None,
+    extra: dict[str, str] | None = None,
+) -> None:
     books.receive(
         ledger,
         customer=customer.address,
         number=settings.TWILIO_WHATSAPP_NUMBER,
         body=body,
         media=[media] if media else (),
+        extra=extra,
     )
 
 

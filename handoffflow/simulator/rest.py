@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from handoffflow.simulator import books, checks, customers, faults, listing, shapes
+from handoffflow.simulator import books, checks, contents, customers, faults, listing, shapes
 from handoffflow.simulator.checks import Form, Refused, one
 from handoffflow.simulator.ledger import Ledger, Message, Step
 from handoffflow.simulator.shapes import VERSION, Account, Timing
@@ -58,6 +58,8 @@ def answer(ledger: Ledger, account: Account, request: Request) -> Reply:
             return _file(ledger, request.path.removeprefix(FILES))
         match = _PATH.match(request.path)
         authenticate(account, request.authorization)
+        if request.path == contents.PATH:
+            return Reply(200, contents.page(account, request.query))
         if match is None or match["account"] != account.sid:
             raise Refused(20404, status=404)
         if request.path == f"{account.path}.json":
@@ -121,7 +123,7 @@ def _file(ledger: Ledger, path: str) -> Reply:
 
 def create(ledger: Ledger, account: Account, form: Form) -> Reply:
     """Check a new message, take it, and plan its callbacks; a scripted callback fault bends the plan."""
-    draft = checks.draft(form, checks.Sender(account.number), strict=account.strict)
+    draft = _filled(checks.draft(form, checks.Sender(account.number), strict=account.strict))
     customer = customers.find(ledger, draft.customer)
     refuses = customer.refuses if customer else None
     if refuses in checks.AT_ONCE:
@@ -134,11 +136,22 @@ def create(ledger: Ledger, account: Account, form: Form) -> Reply:
     return Reply(201, shapes.resource(account, message, files=len(draft.media)), sid=message.sid)
 
 
+def _filled(draft: books.Draft) -> books.Draft:
+    """A content with its variables reads as the customer will read it, in Twilio's list as well."""
+    if draft.template is None:
+        return draft
+    values = contents.checked(draft.template, draft.variables)
+    return replace(draft, body=contents.shown(draft.template, values).body)
+
+
 def _steps(ledger: Ledger, timing: Timing, draft: books.Draft, refuses: int | None) -> list[Step]:
-    """How the message will fare. Free text outside the 24 hours fails, and only a callback says so."""
+    """How the message will fare. What is not approved fails outside the 24 hours, and only a callback says so."""
     last = ledger.last_inbound(draft.customer)
-    if draft.template is None and (last is None or ledger.clock() - last > books.DAY):
+    free = draft.template is None or not contents.approved(draft.template)
+    if free and (last is None or ledger.clock() - last > books.DAY):
         return [Step(timing.sent, "failed", 63016)]
+    if draft.template and contents.spoiled(contents.checked(draft.template, draft.variables)):
+        return [Step(timing.sent, "failed", 63013)]
     if refuses:
         return [Step(timing.sent, "sent"), Step(timing.delivered, "undelivered", refuses)]
     return [Step(timing.sent, "sent"), Step(timing.delivered, "delivered")]

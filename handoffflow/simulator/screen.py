@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
@@ -11,6 +12,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from handoffflow.simulator import contents
+from handoffflow.simulator.contents import Button, Shown
 from handoffflow.simulator.customers import Customer
 from handoffflow.simulator.ledger import Job, Ledger, Message, as_job
 
@@ -42,6 +45,9 @@ class Bubble:
     tick: str
     files: tuple[File, ...]
     template: bool
+    header: str = ""
+    footer: str = ""
+    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ def bubbles(ledger: Ledger, customer: Customer) -> list[Bubble]:
     zone, shown = timezone.get_current_timezone(), []
     before: Message | None = None
     for message in thread:
-        at = _local(message.created, zone)
+        at, content = _local(message.created, zone), content_of(message)
         new_day = before is None or _local(before.created, zone).date() != at.date()
         shown.append(
             Bubble(
@@ -78,10 +84,19 @@ def bubbles(ledger: Ledger, customer: Customer) -> list[Bubble]:
                 tick=_tick(message, webhooks.get(message.sid), answered) if message.inbound else "",
                 files=_files(ledger, message),
                 template=bool(message.template) and not message.body,
+                header=content.header if content else "",
+                footer=content.footer if content else "",
+                buttons=content.buttons if content else (),
             )
         )
         before = message
     return shown
+
+
+def content_of(message: Message) -> Shown | None:
+    if message.template is None:
+        return None
+    return contents.shown(message.template, json.loads(message.extra.get("ContentVariables") or "{}"))
 
 
 def _runs(body: str) -> tuple[Run, ...]:
