@@ -120,6 +120,8 @@ async def _call(row: Delivery) -> client.Outcome:
         from_=row.sender.address,
         body=row.body,
         media_url=f"{here}/api/twilio/media/{uploads.token(row.media)}" if row.media else "",
+        content_sid=row.content_sid,
+        content_variables=row.content_variables,
         status_callback=f"{here}/api/twilio/status?mid={row.public_id}",
         messaging_service_sid=row.sender.messaging_service_sid,
         deadline=client.DEADLINE_SECONDS,
@@ -135,7 +137,7 @@ def _start(row: Delivery, now: datetime) -> bool:
     if row.sender.paused:
         leases.reschedule(row, now + outcomes.PAUSED, attempts=0)
         return False
-    if not row.conversation.window_open(now):
+    if not _may_go(row, now):
         outcomes.fail(row, now, code=codes.WINDOW_CLOSED, cause="window_closed")
         return False
     if not _begin(row, now):
@@ -149,7 +151,12 @@ def _start(row: Delivery, now: datetime) -> bool:
 
 def _is_plain(row: Delivery, now: datetime) -> bool:
     apart = row.fenced or row.sender.paused or row.sender.demo
-    return row.state == DeliveryState.QUEUED and not apart and row.conversation.window_open(now)
+    return row.state == DeliveryState.QUEUED and not apart and _may_go(row, now)
+
+
+def _may_go(row: Delivery, now: datetime) -> bool:
+    """Free text only within the 24 hours; what WhatsApp has approved at any time."""
+    return row.outside_window or row.conversation.window_open(now)
 
 
 def _begin_all(rows: list[Delivery], lease: timedelta, now: datetime) -> bool:

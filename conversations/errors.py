@@ -110,3 +110,22 @@ class KeyReused(HandoffError):
 
     code = "idempotency_mismatch"
     status = 422
+
+
+class UnknownTemplate(HandoffError):
+    code = "unknown_template"
+    status = 422
+
+
+class TemplateRefused(HandoffError):
+    """It may not be sent (to this person) now: ``reason`` is not_approved or no_consent."""
+
+    code = "template_refused"
+    status = 422
+
+
+class TemplateVariables(HandoffError):
+    """``fields`` says what is wrong with which variable: required, line_break, spaces, too_long or unknown."""
+
+    code = "template_variables"
+    status = 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ from conversations.models import (
     Message,
     Status,
 )
-from conversations.uploads import Upload
 
 if TYPE_CHECKING:
     from operators.models import Operator
@@ -73,10 +73,13 @@ def send(
     now: datetime,
     operator: Operator | None = None,
     fenced: bool = False,
-    upload: Upload | None = None,
+    frozen: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Message:
-    """A bubble that goes out at ``seq``: the row, its outbox row, and its event at ``seq + 1``."""
+    """A bubble that goes out at ``seq``: the row, its outbox row, and its event at ``seq + 1``.
+
+    ``frozen`` is what else its outbox row keeps.
+    """
     message = Message.objects.create(
         conversation=conversation,
         seq=seq,
@@ -88,18 +91,16 @@ def send(
         status=Status.QUEUED,
         **fields,
     )
-    if upload is not None:
-        upload.attachment(message).save(force_insert=True)
     Delivery.objects.create(
         message=message,
         conversation=conversation,
         sender=conversation.sender,
         recipient=conversation.reply_address,
         body=body,
-        media=upload.public_id if upload else None,
         seq=seq,
         fenced=fenced,
         due_at=now,
+        **(frozen or {}),
     )
     events.record(
         conversation,

@@ -73,7 +73,7 @@ def say(
         return repeated
     if conversation.contact.opted_out_at:
         raise errors.OptedOut
-    may_speak = _speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now)
+    may_speak = speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now)
     try:
         with transaction.atomic():
             taken = may_speak.take(
@@ -135,7 +135,8 @@ def clean(body: str) -> str:
     return messages.clean(body, longest=LONGEST)
 
 
-def _speakers(author: Author, operator: Operator | None) -> ConversationQuerySet:
+def speakers(author: Author, operator: Operator | None) -> ConversationQuerySet:
+    """The conversations in which they may speak (``operator`` None: whoever holds it)."""
     if author == Author.BOT:
         return Conversation.objects.filter(mode=Mode.BOT)
     if operator is None:
@@ -154,7 +155,7 @@ def _append(
     reply_to: Message | None,
 ) -> list[Message]:
     first = taken.seq - messages.NUMBERS * len(parts) + 1
-    return [
+    said = [
         messages.send(
             taken,
             seq=first + messages.NUMBERS * number,
@@ -162,16 +163,20 @@ def _append(
             operator=operator,
             body=part.body,
             kind=part.kind,
-            upload=part.upload,
             cause=cause,
             now=now,
             client_key=client_key,
             part=number,
             reply_to=reply_to,
             fenced=author == Author.BOT,
+            frozen={"media": part.upload.public_id} if part.upload else None,
         )
         for number, part in enumerate(parts)
     ]
+    for message, part in zip(said, parts, strict=True):
+        if part.upload:
+            part.upload.attachment(message).save(force_insert=True)
+    return said
 
 
 def _already_said(conversation: Conversation, client_key: str | None, parts: list[_Part]) -> list[Message]:

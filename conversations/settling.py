@@ -59,7 +59,12 @@ def _decide(row: Delivery, found: list[client.Listed], now: datetime) -> None:
 def _match(row: Delivery, found: list[client.Listed]) -> client.Listed | None:
     """Ours among Twilio's messages. Of several with the same text the first unknown delivery takes the first."""
     latest = (row.started_at or row.created_at) + AFTER
-    alike = [one for one in found if one.created_at <= latest and one.body.strip() == row.body.strip()]
+    in_time = [one for one in found if one.created_at <= latest]
+    alike = [one for one in in_time if one.body.strip() == row.body.strip()]
+    if row.content_sid and not alike:
+        # How Twilio words a filled-in content is its own affair: any that no other line of ours can be.
+        said = set(_said_besides(row))
+        alike = [one for one in in_time if one.body.strip() not in said]
     sids = [one.sid for one in alike]
     taken = set(Message.objects.filter(provider_sid__in=sids).values_list("provider_sid", flat=True))
     # A report with another id in its address tells of another delivery, or of an earlier attempt of this one.
@@ -68,6 +73,13 @@ def _match(row: Delivery, found: list[client.Listed]) -> client.Listed | None:
     free = [one for one in alike if one.sid not in taken]
     earlier = _twins_before(row)
     return free[earlier] if earlier < len(free) else None
+
+
+def _said_besides(row: Delivery) -> list[str]:
+    """What our other lines of about that time say."""
+    around = (row.started_at or row.created_at) - AFTER
+    others = Delivery.objects.filter(conversation=row.conversation_id, created_at__gt=around)
+    return [body.strip() for body in others.exclude(pk=row.pk).values_list("body", flat=True)]
 
 
 def _twins_before(row: Delivery) -> int:

@@ -57,7 +57,7 @@ def retry(
         raise NotRetryable
     if row.conversation.contact.opted_out_at:
         raise errors.OptedOut
-    if not row.conversation.window_open(now):
+    if not (row.outside_window or row.conversation.window_open(now)):
         raise errors.WindowClosed
     again = statuses.change(
         row.message,

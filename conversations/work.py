@@ -35,6 +35,7 @@ MODULES = [
     "conversations.retry",
     "conversations.media",
     "conversations.deadlines",
+    "conversations.template_sync",
 ]
 """Where handlers register. By name, because they import this module; the desk adds its own."""
 
@@ -56,6 +57,8 @@ class Handler:
 
 
 handlers: dict[str, Handler] = {}
+beginnings: list[Callable[[datetime], None]] = []
+"""What a worker does once when it starts; here too a function registers itself."""
 
 
 def handles(
@@ -88,6 +91,20 @@ def handles(
         return function
 
     return register
+
+
+def begins(function: Callable[[datetime], None]) -> Callable[[datetime], None]:
+    beginnings.append(function)
+    return function
+
+
+def begin(now: datetime) -> None:
+    """One that fails keeps nobody from working."""
+    for function in beginnings:
+        try:
+            function(now)
+        except Exception as error:  # noqa: BLE001 - the worker's edge
+            logger.error("%s failed at the start: %s", function.__module__, trace.described(error))
 
 
 def load_handlers() -> None:

@@ -87,6 +87,7 @@ class Worker:
         self._started.set()
         try:
             await self._beaten.wait()  # whoever is due has to know since when somebody works
+            await work.in_thread(work.begin, clock.now())
             while not self.stopping:
                 await self._round()
         finally:

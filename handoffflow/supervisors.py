@@ -20,6 +20,7 @@ MAY = {
     "conversations.message": ("view",),
     "conversations.queue": ("view", "add", "change", "delete"),
     "conversations.sender": ("view", "add", "change"),
+    "conversations.template": ("view",),
     "handoffflow.apikey": ("view", "add", "change"),
     "operators.operator": ("view", "add", "change"),
     "operators.reason": ("view", "add", "change", "delete"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
-from conversations import errors, handoffs, replies
+from conversations import errors, handoffs, replies, templates
 from conversations.atomically import atomically
 from conversations.contract import Cause, Door, Release
-from conversations.models import Author, Conversation, Handoff, Message, Mode, Outcomes, Queue
+from conversations.models import Author, Conversation, Handoff, Message, Mode, Outcomes, Queue, Template
 from conversations.uploads import Upload
 from operators import presence
 from operators.models import Operator, Presence, PresenceStatus, Reason
@@ -89,6 +90,30 @@ def reply(
         epoch=epoch,
         client_key=client_key,
         upload=upload,
+    )
+
+
+def send_template(
+    conversation: Conversation,
+    *,
+    operator: Operator,
+    door: Door,
+    template: Template,
+    values: Mapping[str, str],
+    epoch: int,
+    client_key: str | None,
+    now: datetime,
+) -> Message:
+    return templates.send(
+        conversation,
+        cause=cause(operator, door),
+        author=Author.OPERATOR,
+        operator=operator,
+        template=template,
+        values=values,
+        now=now,
+        epoch=epoch,
+        client_key=client_key,
     )
 
 

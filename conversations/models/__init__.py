@@ -17,12 +17,14 @@ from conversations.models.message import Author, Kind, Message, Status
 from conversations.models.note import Note, NoteKind
 from conversations.models.organization import ADDRESS_LENGTH, BotEngineName, Organization, Sender
 from conversations.models.queue import BotAnswer, Queue, WaitingThen
+from conversations.models.template import Approval, Category, Template, TemplateSync
 
 __all__ = [
     "ADDRESS_LENGTH",
     "PREVIEW_LENGTH",
     "UNSETTLED",
     "AddressKind",
+    "Approval",
     "Attachment",
     "AttachmentState",
     "AuditEntry",
@@ -30,6 +32,7 @@ __all__ = [
     "BotAnswer",
     "BotEngineName",
     "BotTurn",
+    "Category",
     "Contact",
     "ContactAddress",
     "Conversation",
@@ -55,6 +58,8 @@ __all__ = [
     "Sender",
     "Status",
     "StatusReport",
+    "Template",
+    "TemplateSync",
     "TurnKind",
     "WaitingThen",
     "WebhookOutcome",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
@@ -61,6 +62,15 @@ class Contact(Public):
     language = models.CharField(_("language"), max_length=10, default="pt-br")
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     opted_out_at = models.DateTimeField(_("opted out at"), null=True, blank=True)
+    opted_in_at = models.DateTimeField(_("agreed to be written to at"), null=True, blank=True)
+    opted_in_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("agreement noted by"),
+    )
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
     anonymized_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import Public
@@ -59,6 +59,11 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def in_turn(self) -> Self:
         """The order in which people are taken: priority, then who has waited longest."""
         return self.order_by("-priority", "waiting_since", "pk")
+
+    def closing_first(self, now: datetime) -> Self:
+        """People before the queue, and of each those whose window closes soonest; closed ones come last."""
+        closed = Case(When(window_expires_at__gt=now, then=Value(0)), default=Value(1))
+        return self.alias(closed=closed).order_by("mode", "closed", "window_expires_at", "pk")
 
     def take(self, pk: int, numbers: int, **changes: Any) -> Conversation | None:
         """As ``hold``; the fresh row, or None."""

@@ -43,6 +43,11 @@ class Delivery(Due):
     body = models.TextField()
     media = models.UUIDField(null=True, blank=True)
     """The attachment that goes along, by its public id: what the link for Twilio is made of."""
+    content_sid = models.CharField(max_length=64, blank=True, default="")
+    content_variables = models.TextField(blank=True, default="")
+    """Twilio's content that is sent in place of ``body`` (what it reads like), and the JSON that fills it."""
+    outside_window = models.BooleanField(default=False)
+    """WhatsApp has approved this content: it may go out after the 24 hours."""
     seq = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.QUEUED)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -32,6 +32,7 @@ class Kind(models.TextChoices):
     BUTTON = "button", _("button reply")
     LIST = "list", _("list reply")
     FLOW = "flow", _("form reply")
+    TEMPLATE = "template", _("template")
     UNSUPPORTED = "unsupported", _("unsupported message")
 
 

@@ -82,19 +82,19 @@ async def send(
     status_callback: str,
     media_url: str = "",
     messaging_service_sid: str = "",
+    content_sid: str = "",
+    content_variables: str = "",
     deadline: float = DEADLINE_SECONDS,
 ) -> Outcome:
-    """Send a text, a file with or without one. Never raises: the outcome says what is known."""
+    """Send a text, a file with or without one, or a content. Never raises: the outcome says what is known."""
     if not account.token:
         return Outcome("alarm", cause="credentials")
     from conversations.twilio import transport
 
     headers: dict[str, str] = {}
     transport.last_headers.set(headers)
-    said: dict[str, Any] = {"body": body} if body or not media_url else {}
-    if media_url:
-        said["media_url"] = [media_url]
     origin = {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": from_}
+    said = _said(body, media_url, content_sid, content_variables)
     try:
         client = _client(account)
         async with asyncio.timeout(deadline):
@@ -104,6 +104,15 @@ async def send(
     except Exception as error:  # noqa: BLE001 - whatever it is, it must become an outcome
         return _failed(error, headers)
     return _accepted(message)
+
+
+def _said(body: str, media_url: str, content_sid: str, content_variables: str) -> dict[str, Any]:
+    """Twilio refuses a body beside a content, and an empty string is one."""
+    if content_sid:
+        filled = {"content_variables": content_variables} if content_variables else {}
+        return {"content_sid": content_sid} | filled
+    said: dict[str, Any] = {"body": body} if body or not media_url else {}
+    return said | ({"media_url": [media_url]} if media_url else {})
 
 
 async def listing(
@@ -133,6 +142,16 @@ async def close() -> None:
     pool = _pools.pop(asyncio.get_running_loop(), None)
     for transport in pool.transports.values() if pool else ():
         await transport.close()
+
+
+def connected(account: Account) -> Client:
+    """The SDK for another resource of this account, on the connections of the running loop."""
+    return _client(account)
+
+
+def cause_of(error: Exception) -> str:
+    """What went wrong, as a code: the same words as an outcome has."""
+    return _failed(error, {}).cause
 
 
 class _Pool:

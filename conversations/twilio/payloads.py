@@ -101,6 +101,10 @@ def code(value: object) -> int | None:
     return int(digits) or None
 
 
+def storable(value: Any) -> str:
+    return _text(value)
+
+
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         value = value[-1] if value else ""

@@ -10,6 +10,7 @@ from conversations.models import BotAnswer, InboundWebhook, Queue, Sender
 from handoffflow.models import ApiKey
 from operators.models import Reason
 from tests import builders
+from tests.templates import make_template
 
 LISTS = (
     "conversations/auditentry",
@@ -21,6 +22,7 @@ LISTS = (
     "conversations/message",
     "conversations/queue",
     "conversations/sender",
+    "conversations/template",
     "handoffflow/apikey",
     "operators/operator",
     "operators/reason",
@@ -40,6 +42,7 @@ def rival() -> dict[str, Any]:
         "sender": sender,
         "queue": queue,
         "reason": Reason.objects.create(organization=company, code="rival", labels={"en": "Rival"}),
+        "template": make_template(sender),
         "botanswer": BotAnswer.objects.create(sender=sender, label="Rival"),
         "apikey": ApiKey.objects.issue(organization=company, name="Rival", scopes=["read"])[0],
         "inboundwebhook": InboundWebhook.objects.create(

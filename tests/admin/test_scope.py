@@ -24,6 +24,7 @@ from handoffflow.models import ApiKey
 from operators import desk
 from operators.models import Operator, Reason
 from tests import builders
+from tests.templates import make_template
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +72,7 @@ def ours(davi: Operator) -> dict[str, Model]:
         *(ana, held, said, held.sender, reason, key, entry),
         *(Handoff.objects.get(), Delivery.objects.get(message=said), InboundWebhook.objects.get()),
         BotAnswer.objects.create(sender=held.sender, label=SECRET, queue=held.queue),
+        make_template(held.sender, name=SECRET),
     ]
     assert held.queue is not None
     rows.append(held.queue)
