@@ -15,6 +15,7 @@ from conversations.models import Resume
 LONGEST_KEY = 255
 LONGEST_SUMMARY = 2000
 LONGEST_SEARCH = 60
+GAP = "gap-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,30 @@ class TeamForm:
     @classmethod
     def read(cls, told: MultiValueDict[str, str]) -> TeamForm:
         return cls(queue=uuid(told.get("queue")), name=_line(told, "q")[:LONGEST_SEARCH])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateForm:
+    """Which template, what its gaps are filled with (fields ``gap-<name>``), and what the list is narrowed to."""
+
+    template: UUID | None
+    values: dict[str, str]
+    epoch: int | None
+    client_key: str | None
+    search: str
+    category: str
+
+    @classmethod
+    def read(cls, told: MultiValueDict[str, str]) -> TemplateForm:
+        gaps = {name.removeprefix(GAP): told.get(name) or "" for name in told if name.startswith(GAP)}
+        return cls(
+            template=uuid(told.get("template")),
+            values=gaps,
+            epoch=_fence(told, "epoch"),
+            client_key=_line(told, "client_key")[:LONGEST_KEY] or None,
+            search=_line(told, "q")[:LONGEST_SEARCH],
+            category=_line(told, "category")[:LONGEST_SEARCH],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,18 @@ from __future__ import annotations
 from django.urls import path
 
 from operators import stream
-from operators.views import conversation, finalise, media, note, presence, queue, team, team_shift, transfer
+from operators.views import (
+    conversation,
+    finalise,
+    media,
+    note,
+    presence,
+    queue,
+    team,
+    team_shift,
+    templates,
+    transfer,
+)
 from operators.views.work import doors as work
 
 urlpatterns = [
@@ -18,6 +29,8 @@ urlpatterns = [
     path("c/<uuid:public_id>/claim", conversation.claim, name="operator-claim"),
     path("c/<uuid:public_id>/decline", conversation.decline, name="operator-decline"),
     path("c/<uuid:public_id>/send", conversation.send, name="operator-send"),
+    path("c/<uuid:public_id>/templates/", templates.choose, name="operator-templates"),
+    path("c/<uuid:public_id>/templates/<uuid:template_id>/", templates.preview, name="operator-template"),
     path("c/<uuid:public_id>/note", note.note, name="operator-note"),
     path("c/<uuid:public_id>/seen", conversation.seen, name="operator-seen"),
     path("c/<uuid:public_id>/release", finalise.release, name="operator-release"),

@@ -24,6 +24,7 @@ from handoffflow.simulator import attachments, customers, phone
 from operators import desk
 from operators.models import Operator, Reason
 from tests import addresses, builders
+from tests.templates import make_template
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simulator_enabled", "ledger")]
 
@@ -69,6 +70,7 @@ def world() -> World:
         "apikey": ApiKey.objects.issue(organization=company, name="Robô", scopes=["read"])[0],
         "operator": ana,
         "reason": Reason.objects.first(),
+        "template": make_template(held.sender),
     }
     people = {"anonymous": None, "ana": ana, "bia": bia, "davi": builders.make_stranger(), "caio": caio}
     return World(people, held, said, shown, a_file(held))
@@ -118,6 +120,7 @@ def address(route: str, world: World) -> str:
         "<uuid:message_id>": str(world.said.public_id),
         "<uuid:attachment_id>": str(world.sent.public_id),
         "<uuid:operator_id>": str(world.shown["operator"].public_id),
+        "<uuid:template_id>": str(world.shown["template"].public_id),
         "<uuid:webhook_id>": str(world.shown["inboundwebhook"].public_id),
         "(?P<app_label>conversations|handoffflow|operators)": "conversations",
         "(?P<url>.*)": "nowhere",
@@ -148,6 +151,9 @@ def answers(table: addresses.Table, world: World) -> addresses.Table:
         }
         for route in served() & set(table)
     }
+
+
+NO_FORM = "302 405 405 405 405"
 
 
 def status(client: Client, method: str, route: str, world: World) -> int:
@@ -218,7 +224,7 @@ class TestAConversationOfOthers:
         there = address(route, world)
         nowhere = there.replace(str(world.held.public_id), str(uuid4()))
         client = visitor(world, name)
-        method = "GET" if addresses.CONSOLE[route]["POST"].split()[1] == "405" else "POST"
+        method = "GET" if addresses.CONSOLE[route]["POST"] == NO_FORM else "POST"
 
         theirs, nobodys = client.generic(method, there), client.generic(method, nowhere)
 

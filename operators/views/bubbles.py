@@ -55,6 +55,7 @@ class Bubble:
     files: list[File] = field(default_factory=list)
     failure: Failure | None = None
     waits: str = ""
+    template: dict[str, Any] | None = None
     kind: str = "bubble"
     author: str = ""
     day: str = ""
@@ -128,6 +129,7 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         files=attachments.of(message),
         failure=failures.of(message, now),
         waits=_("Confirming") if message.status == Status.UNKNOWN else "",
+        template=message.extras.get("template"),
         author=f"{message.author}{message.operator_id or ''}",
         day=wording.day(message.occurred_at, now),
         at=message.occurred_at,

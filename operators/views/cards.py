@@ -40,7 +40,7 @@ def of(message: Message) -> list[Card]:
 def _fallback(message: Message) -> list[Card]:
     """Media whose file is unknown still says what it was."""
     kind = Kind(message.kind)
-    if kind in _KINDS or kind == Kind.TEXT or message.attachments.all():
+    if kind in _KINDS or kind in {Kind.TEXT, Kind.TEMPLATE} or message.attachments.all():
         return []
     return [Card(KIND_ICONS[kind], kind_label(kind))]
 

@@ -14,7 +14,7 @@ from conversations.contract import Cause
 from conversations.models import Conversation, Message
 from operators import desk, forms, http
 from operators.http import OperatorRequest, operator_required
-from operators.views import failures, markup, pages, panes, wording
+from operators.views import failures, markup, pages, panes, templates, wording
 from operators.views.refusals import refusable
 
 
@@ -89,6 +89,8 @@ def decline(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 @refusable
 def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     conversation = pages.find(request, public_id)
+    if "template" in request.POST:
+        return templates.send(request, conversation)
     form = forms.ReplyForm.read(request.POST)
     with uploads.taken(request.FILES.get("file")) as upload:
         desk.reply(

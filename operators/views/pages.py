@@ -32,7 +32,12 @@ def find(request: OperatorRequest, public_id: UUID) -> Conversation:
 def home_context(request: OperatorRequest, now: datetime, opened: str = "") -> dict[str, Any]:
     around = frame_context(request)
     listing = rows.listing(
-        request.operator, now, opened=opened, show=request.GET.get("show", ""), alone=around["alone"]
+        request.operator,
+        now,
+        opened=opened,
+        show=request.GET.get("show", ""),
+        sort=request.GET.get("sort", ""),
+        alone=around["alone"],
     )
     return {"list": listing} | around
 

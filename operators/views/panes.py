@@ -20,7 +20,7 @@ from operators.views.offers import Offer
 
 PAGE = 50
 LONGEST_THREAD = 200
-CLOSING = timedelta(hours=2)
+CLOSING, LAST_HOUR = timedelta(hours=2), timedelta(hours=1)
 STORIES = 20
 
 
@@ -29,6 +29,8 @@ class Window:
     level: str
     left: str
     until: str
+    closing: bool = False
+    """It is in its last hour: time for what has to be said freely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +166,8 @@ def window(conversation: Conversation, now: datetime) -> Window | None:
     if until <= now:
         return Window(level="bad", left="", until=until.isoformat())
     level = "warn" if until - now < CLOSING else "ok"
-    return Window(level=level, left=wording.left(until - now), until=until.isoformat())
+    closing = until - now < LAST_HOUR
+    return Window(level=level, left=wording.left(until - now), until=until.isoformat(), closing=closing)
 
 
 def outcome_labels(operator: Operator) -> dict[str, str]:

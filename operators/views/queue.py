@@ -36,7 +36,11 @@ def refresh(request: OperatorRequest) -> HttpResponse:
     """The list as it is now; 304 while nothing in it has changed."""
     told = request.GET
     listing = rows.listing(
-        request.operator, clock.now(), opened=told.get("open", ""), show=told.get("show", "")
+        request.operator,
+        clock.now(),
+        opened=told.get("open", ""),
+        show=told.get("show", ""),
+        sort=told.get("sort", ""),
     )
     tag = http.etag(listing, get_language())
     response = http.unchanged(request, tag) or render(request, "operator/_refresh.html", {"list": listing})

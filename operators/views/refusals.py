@@ -93,6 +93,8 @@ def _sentences() -> dict[str, str]:
         "not_waiting": _("This chat is no longer waiting."),
         "with_bot": _("The bot has this chat. Take over to reply."),
         "window_closed": _("The 24-hour window has closed") + ".",
+        "unknown_template": _("This template is no longer offered. Choose another."),
+        "template_refused": _("WhatsApp does not take this template now. Choose another."),
         "opted_out": _("The customer asked not to receive messages."),
         "empty_message": _("Write something to send."),
         "idempotency_mismatch": _("That message had already been sent with another text. Send it again."),

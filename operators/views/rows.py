@@ -21,7 +21,7 @@ from operators.views.offers import Offer
 MOST = 50
 LATE = timedelta(minutes=3)
 VERY_LATE = timedelta(minutes=5)
-FOLDS = ("team", "bot")
+FOLDS, SORTS = ("team", "bot"), ("window",)
 KIND_ICONS = {
     Kind.IMAGE: "img",
     Kind.STICKER: "smile",
@@ -33,6 +33,7 @@ KIND_ICONS = {
     Kind.BUTTON: "tap",
     Kind.LIST: "list",
     Kind.FLOW: "form",
+    Kind.TEMPLATE: "rep",
     Kind.UNSUPPORTED: "help",
 }
 
@@ -53,6 +54,9 @@ class Row:
     closed: bool
     current: bool
     tick: tuple[str, str, str] | None
+    until: str
+    left: str = field(repr=False)
+    """Until when WhatsApp takes what we write, while it does."""
     holder: str = ""
 
 
@@ -75,6 +79,7 @@ class Listing:
     mine: list[Row]
     folded: list[Row]
     show: str
+    sort: str
     waiting_count: int
     mine_count: int
     team_count: int
@@ -98,13 +103,19 @@ class Listing:
 
 
 def listing(
-    operator: Operator, now: datetime, *, opened: str = "", show: str = "", alone: bool | None = None
+    operator: Operator,
+    now: datetime,
+    *,
+    opened: str = "",
+    show: str = "",
+    sort: str = "",
+    alone: bool | None = None,
 ) -> Listing:
     """Everything the list shows to this operator, in three statements (one more with a fold open, with a team,
     and three with an offer)."""
     visible = Conversation.objects.visible_to(operator)
-    show = show if show in FOLDS else ""
-    waiting, mine = _mine_to_act_on(visible, operator)
+    show, sort = show if show in FOLDS else "", sort if sort in SORTS else ""
+    waiting, mine = _mine_to_act_on(visible, operator, now if sort else None)
     counts = _counts(visible, operator)
     if counts["team_count"] and (Operator.objects.alone(operator) if alone is None else alone):
         counts["team_count"] = 0
@@ -119,6 +130,7 @@ def listing(
         mine=[_row(conversation, now, opened) for conversation in mine],
         folded=[_folded_row(conversation, now, opened) for conversation in _folded(visible, operator, show)],
         show=show,
+        sort=sort,
         capacity=operator.capacity,
         open=opened,
         bot_count=visible.filter(mode=Mode.BOT)[: MOST + 1].count(),
@@ -140,19 +152,23 @@ def one(conversation: Conversation, *, mine: bool, now: datetime) -> tuple[str, 
 
 
 def _mine_to_act_on(
-    visible: ConversationQuerySet, operator: Operator
+    visible: ConversationQuerySet, operator: Operator, closing_after: datetime | None
 ) -> tuple[list[Conversation], list[Conversation]]:
     """Who waits, in turn, and who is with this operator, latest first: one statement ("human" sorts first).
+    Both by whose window closes soonest, if it is to be so.
 
     The demo's customers stand after the real ones, as they are taken. Sorted here: the statement stops after
     the first rows of its index, which a second order would make it read and sort as a whole.
     """
     mine_or_waiting = visible.filter(Q(mode=Mode.QUEUED) | Q(mode=Mode.HUMAN, operator=operator))
     in_turn = mine_or_waiting.order_by("mode", "-priority", "waiting_since", "pk")
+    if closing_after:
+        in_turn = mine_or_waiting.closing_first(closing_after)
     rows = _with_names_and_ticks(in_turn).select_related("open_handoff").annotate(demo=F("sender__demo"))
     found = _with_last_words(rows)[: 2 * MOST]
     mine = [conversation for conversation in found if conversation.mode == Mode.HUMAN]
-    mine.sort(key=lambda held: (held.last_message_at or held.created_at, held.pk), reverse=True)
+    if not closing_after:
+        mine.sort(key=lambda held: (held.last_message_at or held.created_at, held.pk), reverse=True)
     waiting = [conversation for conversation in found if conversation.mode == Mode.QUEUED]
     return sorted(waiting, key=attrgetter("demo"))[:MOST], mine
 
@@ -244,7 +260,7 @@ def reason_label(code: str) -> str:
 def _values(conversation: Any, now: datetime, opened: str) -> dict[str, Any]:
     name = wording.contact_name(conversation)
     public_id = str(conversation.public_id)
-    at = conversation.last_message_at
+    at, until = conversation.last_message_at, conversation.window_expires_at
     return {
         "id": public_id,
         "name": name,
@@ -255,6 +271,8 @@ def _values(conversation: Any, now: datetime, opened: str) -> dict[str, Any]:
         "time": wording.recent(at, now),
         "stamp": at.isoformat() if at else "",
         "unread": conversation.unread,
+        "until": until.isoformat() if until and until > now else "",
+        "left": wording.left(until - now) if until and until > now else "",
         "closed": conversation.mode == Mode.HUMAN and not conversation.window_open(now),
         "current": public_id == opened,
         "tick": wording.tick(conversation.last_status) if conversation.last_status else None,
@@ -277,5 +295,6 @@ def kind_label(kind: str) -> str:
         Kind.BUTTON: _("Button reply"),
         Kind.LIST: _("List reply"),
         Kind.FLOW: _("Form reply"),
+        Kind.TEMPLATE: _("Template"),
         Kind.UNSUPPORTED: _("Message of a kind that cannot be shown here"),
     }.get(Kind(kind) if kind in Kind.values else Kind.TEXT, "")

@@ -7,6 +7,7 @@ from typing import Any
 
 import phonenumbers
 from django.utils import formats, timezone
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from conversations.models import Contact, Conversation, Status
@@ -75,6 +76,15 @@ def tick(status: str) -> tuple[str, str, str] | None:
         Status.FAILED: ("alert", _("Not sent"), ""),
         Status.CANCELLED: ("x", _("Cancelled"), ""),
     }.get(Status(status))
+
+
+def language(code: str) -> str:
+    """A language as its own speakers call it; the code where nobody knows it."""
+    try:
+        info = get_language_info(code.replace("_", "-").lower())
+    except KeyError:
+        return code
+    return str(info["name_local"])[:1].upper() + str(info["name_local"])[1:]
 
 
 def timer(span: timedelta) -> str:

@@ -142,9 +142,9 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
     for (const [field, value] of Object.entries(shown())) request.body.set(field, value);
   }
   const queue = find("#queue");
-  if (queue?.dataset.show) {
+  if (queue?.dataset.show || queue?.dataset.sort) {
     const place = new URL(request.action, location.href);
-    place.searchParams.set("show", queue.dataset.show);
+    for (const name of ["show", "sort"]) if (queue.dataset[name]) place.searchParams.set(name, queue.dataset[name]);
     request.action = place.pathname + place.search;
   }
 });
@@ -169,6 +169,18 @@ document.addEventListener("keydown", (event) => {
   find("label:not([hidden]) input:enabled", find(`#${target.dataset.filter}`))?.click();
 });
 
+/** A template's preview follows its fields; what was wrong with one counts no longer once it is written in. */
+function follows(field) {
+  const { value, dataset } = field;
+  for (const mark of all(`[data-fills="${dataset.gap}"]`)) {
+    mark.textContent = value.trim() || mark.dataset.label;
+    mark.classList.toggle("no", !value.trim());
+  }
+  field.removeAttribute("aria-invalid");
+  field.nextElementSibling?.remove();
+}
+document.addEventListener("input", ({ target }) => { if (target.matches("[data-gap]")) follows(target); });
+
 dialog.addEventListener("close", () => dialog.replaceChildren());
 dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
 document.addEventListener("console:refused", () => dialog.close());
@@ -177,6 +189,7 @@ document.addEventListener("console:done", () => {
   dialog.close();
   setTimeout(composer.focus);
 });
+document.addEventListener("console:over", () => live.thread());
 document.addEventListener("console:moved", () => { live.forget(); live.list(); });
 document.addEventListener("console:closed", () => {
   dialog.close();
@@ -191,13 +204,17 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     dialog.close();
   }
-  const fold = target.closest("a.fold");
+  const fold = target.closest("a.fold, #sort");
   if (fold) {
     event.preventDefault();
-    find("#queue").dataset.show = fold.dataset.show;
+    const { show, sortBy } = fold.dataset;
+    if (show !== undefined) find("#queue").dataset.show = show;
+    else find("#queue").dataset.sort = sortBy;
     live.forget();
     live.list();
   }
+  const step = target.closest("[data-step-to]");
+  if (step) find("#tpl").dataset.step = step.dataset.stepTo;
   if (target.closest("[data-again]")) { live.list(); live.thread(); }
   if (target.closest("[data-dismiss]")) target.closest(".toast").remove();
   if (target.closest("[data-notify]")) alerts((bell) => bell.permit()).then(offer);

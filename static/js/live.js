@@ -55,7 +55,7 @@ export const list = repeat(LIST, () => {
   const queue = find("#queue");
   listedAt = performance.now();
   if (!queue) return;
-  const told = new URLSearchParams({ open: conversation(), show: queue.dataset.show });
+  const told = new URLSearchParams({ open: conversation(), show: queue.dataset.show, sort: queue.dataset.sort });
   return ask("list", `${queue.dataset.url}?${told}`);
 });
 
@@ -119,7 +119,7 @@ async function showRow(frame) {
   if (!list) return;
   if (frame.conversation === conversation()) find(".row", row()).setAttribute("aria-current", "page");
   if (list.id !== "mine") return;
-  if (isNew(frame) && list.firstElementChild !== row()) first(list, row());
+  if (isNew(frame) && !find("#queue").dataset.sort && list.firstElementChild !== row()) first(list, row());
   if (frame.kind === "message.received") document.dispatchEvent(new CustomEvent("console:written", { detail: frame }));
 }
 

@@ -52,10 +52,21 @@ export function setClock(date) {
   if (at) offset = at - Date.now();
 }
 
+const HOUR = 3600000;
 const two = (number) => String(number).padStart(2, "0");
 function span(milliseconds) {
   const minutes = Math.max(0, Math.floor(milliseconds / 60000));
   return minutes >= 60 ? `${Math.floor(minutes / 60)}h ${two(minutes % 60)}min` : `${minutes}min`;
+}
+
+/** The last hour of the window is announced over the composer; at its end something else stands there. */
+function closing(element, left) {
+  const line = find("#closing");
+  if (!line) return;
+  line.hidden = left > HOUR;
+  if (left > 0 || element.dataset.over === element.dataset.until) return;
+  element.dataset.over = element.dataset.until;
+  document.dispatchEvent(new Event("console:over"));
 }
 
 export function tick() {
@@ -78,5 +89,6 @@ export function tick() {
     const left = Date.parse(element.dataset.until) - now;
     element.textContent = span(left);
     element.closest(".chip").classList.toggle("warn", left < 7200000);
+    if (element.closest("#chead")) closing(element, left);
   }
 }
