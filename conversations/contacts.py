@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+import phonenumbers
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, QuerySet
 
+from conversations import errors
 from conversations.atomically import atomically
 from conversations.models import (
     ADDRESS_LENGTH,
@@ -21,10 +25,15 @@ from conversations.models import (
 )
 from conversations.twilio.payloads import InboundMessage
 
+if TYPE_CHECKING:
+    from operators.models import Operator
+
 _SPANISH = (
     *("34", "51", "52", "53", "54", "56", "57", "58"),
     *("502", "503", "504", "505", "506", "507", "591", "593", "595", "598"),
 )
+_BRAZILIAN_MOBILE = re.compile(r"whatsapp:\+55(\d\d)(9?)([6-9]\d{7})\Z")
+_E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
 _PORTUGUESE = ("55", "351", "244", "258")
 LOOKS = 3
 """A first message can lose to one from the same address, and then to one from the person's other address."""
@@ -48,6 +57,61 @@ def _resolve(inbound: InboundMessage, sender: Sender) -> Conversation:
         return known
     with transaction.atomic():
         return _first_contact(inbound, sender)
+
+
+def reach(sender: Sender, address: str, *, name: str = "") -> Conversation:
+    """The thread with whoever has this address, made when nobody has: the team writes first."""
+    for _look in range(LOOKS):
+        known = Conversation.objects.with_parties().filter(
+            sender=sender, contact__addresses__sender=sender, contact__addresses__value=address
+        )
+        if found := known.first():
+            return found
+        try:
+            with transaction.atomic():
+                return _write_first(sender, address, name)
+        except IntegrityError:
+            continue  # they wrote, or were written to, at the same moment
+    return known.get()
+
+
+def _write_first(sender: Sender, address: str, name: str) -> Conversation:
+    contact = Contact.objects.create(
+        organization_id=sender.organization_id, name=name, language=language_of(address)
+    )
+    _address(contact, sender, address)
+    return Conversation.objects.create(sender=sender, contact=contact, reply_address=address)
+
+
+def alike(sender: Sender, address: str) -> ContactAddress | None:
+    """Somebody known by the same Brazilian number with or without its ninth digit: to be asked about, never assumed.
+
+    WhatsApp has old numbers without it, and rewriting one would write to a stranger.
+    """
+    number = _BRAZILIAN_MOBILE.match(address)
+    if number is None or _standing(address, sender).exists():
+        return None
+    area, ninth, rest = number.groups()
+    twin = f"whatsapp:+55{area}{'' if ninth else '9'}{rest}"
+    return _standing(twin, sender).select_related("contact").first()
+
+
+def phone(typed: str) -> str:
+    """The address of a number as somebody types it, with its country code; InvalidNumber for anything else."""
+    bare = "".join(char for char in typed if char not in " \u00a0().-/")
+    try:
+        number = phonenumbers.parse(bare) if _E164.match(bare) else None
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_possible_number(number):
+        raise errors.InvalidNumber
+    return f"whatsapp:{bare}"
+
+
+def agreed(contact: Contact, *, by: Operator, now: datetime) -> bool:
+    """Note who said that this person agreed to be written to, and when; the first word stays."""
+    noted = Contact.objects.filter(pk=contact.pk, opted_in_at=None).update(opted_in_at=now, opted_in_by=by)
+    return bool(noted)
 
 
 def opt_out(contact: Contact, *, now: datetime) -> None:

@@ -129,3 +129,29 @@ class TemplateVariables(HandoffError):
 
     code = "template_variables"
     status = 422
+
+
+class InvalidNumber(HandoffError):
+    """Not a phone number with its country code (E.164)."""
+
+    code = "invalid_number"
+    status = 422
+
+
+class ConsentRequired(HandoffError):
+    """Nobody is written to first who has not agreed to it."""
+
+    code = "consent_required"
+    status = 422
+
+
+class SamePerson(HandoffError):
+    """Somebody is known under a number that may be theirs: ``address`` (the ContactAddress) says whom to ask about."""
+
+    code = "same_person"
+
+
+class WaitsInQueue(HandoffError):
+    """They have asked for a person and wait: they are taken from the queue, not written to past it."""
+
+    code = "waits_in_queue"

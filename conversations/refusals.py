@@ -23,6 +23,13 @@ def of_claim(conversation: Conversation) -> errors.HandoffError:
     return errors.AlreadyClaimed(operator=holder, handoff_at=handoff.handoff_at if handoff else None)
 
 
+def of_starting(conversation: Conversation) -> errors.HandoffError:
+    current = Conversation.objects.select_related("offered_to").get(pk=conversation.pk)
+    if current.mode == Mode.QUEUED and current.offered_to is None:
+        return errors.WaitsInQueue()
+    return of_claim(conversation)
+
+
 def of_moving(
     conversation: Conversation, *, operator: Operator | None, epoch: int | None
 ) -> errors.HandoffError:

@@ -37,7 +37,7 @@ def claim(
     The operator's own row is taken first: it makes their claims wait for each other, so that counting what
     they hold against their places is safe. (Counted inside the claim's UPDATE it is not: measured, 20 of 20.)
     """
-    _take_row_of(operator, claimed_at=now)
+    take_row_of(operator, claimed_at=now)
     return handoffs.claim(
         conversation,
         cause=by or cause(operator, door),
@@ -157,7 +157,7 @@ def offer(
     now: datetime,
 ) -> Handoff:
     """Keep a waiting conversation for this operator for a while. Nothing is offered to somebody full."""
-    _take_row_of(operator)
+    take_row_of(operator)
     _with_room(operator)
     return handoffs.offer(conversation, cause=by, operator=operator, why=why, answer_in=answer_in, now=now)
 
@@ -185,7 +185,7 @@ def transfer(
     if to.organization_id != conversation.sender.organization_id:
         raise errors.AgentUnavailable  # no door lets that through
     if isinstance(to, Operator):
-        _take_row_of(to)
+        take_row_of(to)
         if not _reachable(to, by, now):
             raise errors.AgentUnavailable
         _with_room(to)
@@ -254,7 +254,8 @@ def cause(operator: Operator, door: Door) -> Cause:
     return Cause(kind="operator", door=door, id=str(operator.public_id))
 
 
-def _take_row_of(operator: Operator, **changes: datetime) -> None:
+def take_row_of(operator: Operator, **changes: datetime) -> None:
+    """Make this operator's claims wait for each other; whoever is no longer active gets none."""
     taken = Operator.objects.filter(pk=operator.pk, is_active=True).update(
         claim_count=F("claim_count") + 1, **changes
     )

@@ -15,6 +15,7 @@ from conversations.models import Resume
 LONGEST_KEY = 255
 LONGEST_SUMMARY = 2000
 LONGEST_SEARCH = 60
+LONGEST_NAME = 120
 GAP = "gap-"
 
 
@@ -127,6 +128,27 @@ class TemplateForm:
             client_key=_line(told, "client_key")[:LONGEST_KEY] or None,
             search=_line(told, "q")[:LONGEST_SEARCH],
             category=_line(told, "category")[:LONGEST_SEARCH],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartForm:
+    """Who is written to first. ``same`` is None until it was asked and answered."""
+
+    number: str
+    name: str
+    agreed: bool
+    same: bool | None
+    sender: UUID | None
+
+    @classmethod
+    def read(cls, told: MultiValueDict[str, str]) -> StartForm:
+        return cls(
+            number=_line(told, "number")[:LONGEST_SEARCH],
+            name=" ".join(_line(told, "name").split())[:LONGEST_NAME],
+            agreed=told.get("agreed") == "1",
+            same={"yes": True, "no": False}.get(told.get("same") or ""),
+            sender=uuid(told.get("sender")),
         )
 
 

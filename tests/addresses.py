@@ -21,6 +21,8 @@ CHAT = "operator/c/<uuid:public_id>/"
 CONSOLE: Table = {
     "operator/": row("302 405 405 405 405", GET="302 200 200 200 200"),
     "operator/list": row("302 405 405 405 405", GET="302 200 200 200 200"),
+    "operator/new/": row("302 405 405 405 405", GET="302 200 200 404 200", POST="302 422 422 404 422"),
+    "operator/new/templates/<uuid:template_id>/": row("302 405 405 405 405", GET="302 200 200 404 200"),
     "operator/next/": row("302 405 405 405 405", POST="302 200 200 200 200"),
     "operator/stream": row(GET="401 503 503 503 503"),
     "operator/preferences": row("302 405 405 405 405", POST="302 303 303 303 303"),

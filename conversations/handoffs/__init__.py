@@ -7,7 +7,7 @@
      │                        ▲                                │
      │                        └────── transfer, requeue ───────┤
      └──────────────────────────── release ────────────────────┘
-      (claim takes a conversation straight from the bot, too)
+      (claim takes a conversation straight from the bot, too; so does start, in order to write first)
 
 Each is one transaction around one conditional UPDATE whose row count decides; ``epoch`` rises with each change of
 mode or holder and fences whoever spoke before. Losing a race is normal and has a name in ``errors``. One that a
@@ -15,7 +15,7 @@ deadline causes holds only while that deadline does (``due``): a reply at the sa
 """
 
 from conversations.handoffs.asking import cancel, request
-from conversations.handoffs.claiming import claim
+from conversations.handoffs.claiming import claim, start
 from conversations.handoffs.moving import requeue, transfer
 from conversations.handoffs.offering import decline, offer
 from conversations.handoffs.releasing import release
@@ -32,5 +32,6 @@ __all__ = [
     "release",
     "request",
     "requeue",
+    "start",
     "transfer",
 ]

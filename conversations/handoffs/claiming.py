@@ -61,6 +61,49 @@ def claim(
     return handoff
 
 
+@atomically
+def start(
+    conversation: Conversation, *, cause: Cause, operator: Operator, limit: int | None, now: datetime
+) -> Handoff:
+    """Take a conversation from the bot in order to write first: nobody has asked for a person, nobody is greeted.
+
+    Exactly one caller wins. Whoever holds it already goes on with what they hold; the caller holds the operator's
+    own row, as for ``claim``.
+    """
+    held = Conversation.objects.held_by(operator)
+    if held.filter(pk=conversation.pk).exists():
+        return Handoff.objects.get(open_for=conversation)
+    if limit is not None and held.count() >= limit:
+        raise errors.AtCapacity(limit=limit)
+    taken = Conversation.objects.filter(mode=Mode.BOT).take(
+        conversation.pk,
+        1,
+        mode=Mode.HUMAN,
+        epoch=F("epoch") + 1,
+        operator=operator,
+        offered_to=None,
+        waiting_since=None,
+        handoff_count=F("handoff_count") + 1,
+    )
+    if taken is None:
+        raise refusals.of_starting(conversation)
+    request = HandoffRequest(reason=Reasons.OUTBOUND)
+    handoff = episodes.begin(taken, cause=cause, request=request, now=now)
+    common.silence_bot(taken)
+    episodes.claimed(handoff, taken, now)
+    common.record(
+        taken,
+        "handoff.claimed",
+        handoff,
+        cause=cause,
+        seq=taken.seq,
+        now=now,
+        operator=str(operator.public_id),
+        reason=Reasons.OUTBOUND,
+    )
+    return handoff
+
+
 def _take_for(
     operator: Operator,
     conversation: Conversation,

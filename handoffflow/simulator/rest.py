@@ -125,6 +125,8 @@ def create(ledger: Ledger, account: Account, form: Form) -> Reply:
     """Check a new message, take it, and plan its callbacks; a scripted callback fault bends the plan."""
     draft = _filled(checks.draft(form, checks.Sender(account.number), strict=account.strict))
     customer = customers.find(ledger, draft.customer)
+    if customer is None and draft.template:  # written to first: their phone can be looked at, and answer
+        customer = customers.meet(ledger, draft.customer)
     refuses = customer.refuses if customer else None
     if refuses in checks.AT_ONCE:
         raise Refused(int(refuses or 0))

@@ -22,6 +22,7 @@ PAGE = 50
 LONGEST_THREAD = 200
 CLOSING, LAST_HOUR = timedelta(hours=2), timedelta(hours=1)
 STORIES = 20
+_OWN_DOING = {Reasons.TAKEOVER, Reasons.OUTBOUND}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,10 +162,10 @@ def validator(conversation: Any, operator: Operator, now: datetime) -> tuple[Any
 def window(conversation: Conversation, now: datetime) -> Window | None:
     """The 24 hours in which WhatsApp takes free text, for whoever answers or may."""
     until = conversation.window_expires_at
-    if conversation.mode == Mode.BOT or until is None:
+    if conversation.mode == Mode.BOT:
         return None
-    if until <= now:
-        return Window(level="bad", left="", until=until.isoformat())
+    if until is None or until <= now:
+        return Window(level="bad", left="", until=until.isoformat() if until else "")
     level = "warn" if until - now < CLOSING else "ok"
     closing = until - now < LAST_HOUR
     return Window(level=level, left=wording.left(until - now), until=until.isoformat(), closing=closing)
@@ -208,7 +209,7 @@ def _context(
 ) -> dict[str, Any] | None:
     """What the bot hands over, at the top of the thread while the episode is open."""
     handoff = next((handoff for handoff in handoffs if handoff.open_for_id), None)
-    if handoff is None or (handoff.reason == Reasons.TAKEOVER and not handoff.summary):
+    if handoff is None or (handoff.reason in _OWN_DOING and not handoff.summary):
         return None
     return {
         "handoff": handoff,

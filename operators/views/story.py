@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, Event, Handoff, Note, NoteKind, Queue
+from conversations.models import Conversation, Event, Handoff, Note, NoteKind, Queue, Reasons
 from operators.models import Operator
 from operators.views import bubbles, markup, rows, wording
 from operators.views.bubbles import Bubble, Line
@@ -148,6 +148,8 @@ class _Telling:
         if kind == "requeued":
             return self._requeued(event)
         who = event.data.get("operator") or self._actor(event)
+        if kind == "claimed" and event.data.get("reason") == Reasons.OUTBOUND:
+            kind = "started"
         said = _by_me()[kind] if self._me(who) else _by_others()[kind]
         return said % {"name": self._name(who), "outcome": outcome}
 
@@ -197,6 +199,7 @@ class _Telling:
 def _by_me() -> dict[str, str]:
     return {
         "claimed": _("You took this chat"),
+        "started": _("You started this chat"),
         "released": _("You finished this chat: %(outcome)s"),
         "declined": _("You declined this chat"),
         "offer_expired": _("You did not answer the offer in time"),
@@ -206,6 +209,7 @@ def _by_me() -> dict[str, str]:
 def _by_others() -> dict[str, str]:
     return {
         "claimed": _("%(name)s took this chat"),
+        "started": _("%(name)s started this chat"),
         "released": _("%(name)s finished this chat: %(outcome)s"),
         "declined": _("%(name)s declined this chat"),
         "offer_expired": _("%(name)s did not answer the offer in time"),

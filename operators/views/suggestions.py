@@ -27,17 +27,28 @@ Found = tuple[str, str]
 """A value, and from where."""
 
 
-def of(template: Template, conversation: Conversation, operator: Operator) -> dict[str, Found]:
-    name = conversation.contact.name
+def of(template: Template, conversation: Conversation | None, operator: Operator) -> dict[str, Found]:
+    name = conversation.contact.name if conversation else ""
     person = (wording.first_name(name), _("from the contact")) if name else None
     own = (wording.first_name(operator.shown_name), _("your name"))
-    known = _known(conversation)
+    known = _known(conversation) if conversation else {}
     found: dict[str, Found] = {}
     for gap in template.names:
         guess = _by_name(gap, person, own, known) or _by_place(template.body, gap, person, own)
         if guess and guess[0]:
             found[gap] = guess
     return found
+
+
+def persons(template: Template) -> set[str]:
+    """The gaps that want the customer's first name."""
+    somebody, nobody = ("x", ""), ("", "")
+    return {
+        gap
+        for gap in template.names
+        if (_by_name(gap, somebody, nobody, {}) or _by_place(template.body, gap, somebody, nobody))
+        == somebody
+    }
 
 
 def used(operator: Operator) -> list[str]:

@@ -119,6 +119,7 @@ document.addEventListener("htmx:before:swap", composer.remember);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   afterSwap();
   if (ctx.response) live.forget();
+  called();
   if (ctx.target === dialog && dialog.childElementCount && !dialog.open) dialog.showModal();
   const { sourceEvent: why } = ctx;
   const before = open;
@@ -179,7 +180,19 @@ function follows(field) {
   field.removeAttribute("aria-invalid");
   field.nextElementSibling?.remove();
 }
-document.addEventListener("input", ({ target }) => { if (target.matches("[data-gap]")) follows(target); });
+/** Whoever is written to first is called by the name that has just been typed. */
+function called() {
+  const name = find("#new-name")?.value.trim().split(/\s+/)[0];
+  for (const field of name ? all("[data-gap][data-person]") : []) {
+    if (field.value && field.value !== field.dataset.called) continue;
+    field.value = field.dataset.called = name;
+    follows(field);
+  }
+}
+document.addEventListener("input", ({ target }) => {
+  if (target.matches("[data-gap]")) follows(target);
+  if (target.id === "new-name") called();
+});
 
 dialog.addEventListener("close", () => dialog.replaceChildren());
 dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });

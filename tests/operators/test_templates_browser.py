@@ -147,3 +147,26 @@ def test_the_last_hour_of_a_window_is_announced(panel: Page, closed: Conversatio
 
     expect(panel.locator("#closing")).to_be_visible()
     expect(panel.locator("#chead .chip.warn")).to_be_visible()
+
+
+def test_a_chat_is_started_with_a_new_number(panel: Page) -> None:
+    panel.locator("#new-chat").click()
+    dialog = panel.get_by_role("dialog")
+    dialog.locator("#tlist label", has_text="Retomar").click()
+    expect(dialog.locator("#prev h3").first).to_have_text("Retomar o atendimento")
+    dialog.locator("#new-name").fill("Maria Lima")
+    expect(dialog.locator("[data-gap='1']")).to_have_value("Maria")
+    dialog.locator("#new-number").fill("11 9")
+    dialog.locator(".tick input").check()
+    panel.keyboard.press("Control+Enter")
+    expect(dialog.locator("#new-number")).to_have_attribute("aria-invalid", "true")
+    expect(dialog.locator("#new-number")).to_be_focused()
+    assert audit(panel) == []
+
+    dialog.locator("#new-number").fill("+55 11 91234-5678")
+    panel.keyboard.press("Control+Enter")
+
+    expect(dialog).to_be_hidden()
+    expect(panel.locator("#chead h2")).to_have_text("Maria Lima")
+    expect(panel.locator("#bubbles")).to_contain_text("Oi, Maria. Podemos continuar")
+    expect(panel.locator("#dock")).to_have_attribute("data-dock", "closed")
