@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, re_path
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from handoffflow.api import conversations, docs, errors, handoffs, messages, moving, openapi, wire
+from handoffflow.api import conversations, docs, errors, handoffs, messages, moving, openapi, templates, wire
 
 View = Callable[..., HttpResponseBase]
 
@@ -43,6 +43,7 @@ api.add_router("", conversations.router)
 api.add_router("", handoffs.router)
 api.add_router("", moving.router)
 api.add_router("", messages.router)
+api.add_router("", templates.router)
 for _kind in (Exception, *api._exception_handlers):
     api.add_exception_handler(_kind, errors.answer)
 

@@ -16,7 +16,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 
-from conversations.errors import HandoffError
+from conversations.errors import HandoffError, TemplateVariables
 from handoffflow.api import present
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,16 @@ CODES: dict[str, Problem] = {
     "outcome_required": Problem(422, "Outcome required", "Say how the service ended."),
     "note_required": Problem(422, "Note required", "Say what whoever takes it has to know."),
     "window_closed": Problem(
-        422, "Window closed", "WhatsApp takes free text only within 24 hours of the customer's last message."
+        422,
+        "Window closed",
+        "WhatsApp takes free text only within 24 hours of the customer's last message. "
+        "Send an approved template: content_sid and variables.",
+    ),
+    "unknown_template": Problem(422, "Unknown template", "The sender's account has no such template."),
+    "template_refused": Problem(
+        422,
+        "Template refused",
+        "It is not approved (not_approved), or advertises without consent (no_consent).",
     ),
     "opted_out": Problem(422, "Opted out", "The customer asked not to be written to."),
     "empty_message": Problem(422, "Empty message", "There is nothing in the message."),
@@ -134,6 +143,9 @@ def answer(_request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
     """The answer to any exception of an operation."""
     if isinstance(error, Refused):
         return respond(error.code, error.fields, **error.extras)
+    if isinstance(error, TemplateVariables):
+        wrong = error.extras["fields"].items()
+        return respond("invalid", [(f"variables.{plain(name)}", what) for name, what in wrong])
     if isinstance(error, HandoffError):
         return respond(error.code, **present.facts(error.extras))
     if isinstance(error, ninja.errors.ValidationError):
@@ -170,4 +182,5 @@ def _field(item: dict[str, Any]) -> tuple[str, str]:
 
 def plain(name: str) -> str:
     """A member's name as it may be repeated: one that could carry a person's data is not."""
-    return name if name.isidentifier() and name.isascii() and len(name) <= 40 else "?"
+    fits = name.isidentifier() or name.isdigit()
+    return name if fits and name.isascii() and len(name) <= 40 else "?"

@@ -8,7 +8,7 @@ from ninja import Query, Router
 from conversations import clock, replies
 from conversations.models import Author, Conversation, Message
 from conversations.models.message import MessageQuerySet
-from handoffflow.api import once, openapi, pages, present, render, schemas
+from handoffflow.api import once, openapi, pages, present, render, schemas, templates
 from handoffflow.api.auth import Access, ApiRequest, Caller
 from handoffflow.api.errors import Refused
 from handoffflow.models import Scope
@@ -41,6 +41,8 @@ def list_messages(request: ApiRequest, conv_id: str, filters: Query[schemas.Mess
         "with_bot",
         "unknown_agent",
         "window_closed",
+        "unknown_template",
+        "template_refused",
         "opted_out",
         "empty_message",
         "message_too_long",
@@ -56,6 +58,14 @@ def _say(request: ApiRequest, conv_id: str, body: schemas.Say) -> HttpResponse:
     if caller.is_bot != (body.message_owner == "bot"):
         raise Refused("scope")
     conversation = caller.conversation(conv_id)
+    if body.content_sid is not None:
+        if body.body is not None:
+            raise Refused("invalid", [("body", "conflict")])
+        sent = templates.send(caller, conversation, body, body.agent_id, once.client_key(request))
+        shown = present.messages([sent])
+        return render.document(schemas.Accepted.model_construct(message=shown[0], parts=shown), status=202)
+    if body.body is None or body.variables:
+        raise Refused("invalid", [("body", "required")] if body.body is None else [("variables", "conflict")])
     speak = _as_bot if caller.is_bot else _as_agent
     said = speak(caller, conversation, body, once.client_key(request))
     shown = present.messages(said)
@@ -69,7 +79,7 @@ def _as_bot(caller: Caller, conversation: Conversation, body: schemas.Say, key: 
         conversation,
         cause=caller.cause(),
         author=Author.BOT,
-        body=body.body,
+        body=body.body or "",
         now=clock.now(),
         epoch=body.epoch,
         client_key=key,
@@ -88,7 +98,7 @@ def _as_agent(
         cause=desk.cause(agent, "api"),
         author=Author.OPERATOR,
         operator=agent,
-        body=body.body,
+        body=body.body or "",
         now=clock.now(),
         epoch=conversation.epoch if body.epoch is None else body.epoch,
         client_key=key,

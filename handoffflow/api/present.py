@@ -53,6 +53,7 @@ def _message(row: Message) -> schemas.Message:
         message_owner=_OWNERS[Author(row.author)],
         agent_id=row.operator.public_id if row.operator else None,
         body=row.body,
+        template=_template(row.extras.get("template")),
         media=[
             schemas.Media.model_construct(id=item.public_id, content_type=item.content_type)
             for item in sorted(row.attachments.all(), key=lambda item: item.position)
@@ -64,6 +65,13 @@ def _message(row: Message) -> schemas.Message:
         occurred_at=row.occurred_at,
         created_at=row.created_at,
     )
+
+
+def _template(kept: dict[str, Any] | None) -> schemas.UsedTemplate | None:
+    if kept is None:
+        return None
+    known = {name: kept.get(name, "") for name in ("content_sid", "name", "language")}
+    return schemas.UsedTemplate.model_construct(**known)
 
 
 def facts(extras: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +95,7 @@ _FACTS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "operator": _holder,
     "handoff_at": lambda value: {"handoff_at": _moment(value)},
     "messages": lambda rows: {"messages": [item.model_dump(mode="json") for item in messages(rows)]},
+    "reason": lambda value: {"reason": value},
     "limit": lambda value: {"limit": value},
     "epoch": lambda value: {"epoch": value},
     "suggestion_id": lambda value: {"suggestion_id": str(value)},

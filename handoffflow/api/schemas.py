@@ -132,7 +132,7 @@ class Release(Body):
 
 
 class Say(Body):
-    """A message to the customer. ``media_url`` and ``content_sid`` are not supported yet."""
+    """A message to the customer: a text, or a template. ``media_url`` is not supported yet."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -141,7 +141,11 @@ class Say(Body):
     )
 
     message_owner: Literal["bot", "agent"]
-    body: str = Field(min_length=1, max_length=4096)
+    body: str | None = Field(default=None, min_length=1, max_length=4096, description="Or content_sid.")
+    content_sid: str | None = Field(
+        default=None, min_length=1, max_length=64, description="A template: it gets through a closed window."
+    )
+    variables: dict[str, str] = Field(default={}, description="What fills the template; one line each.")
     agent_id: Id | None = Field(default=None, description="Required with message_owner agent: who holds it.")
     epoch: Seq | None = Field(
         default=None, description="Required with message_owner bot: the epoch of its turn."
@@ -224,12 +228,19 @@ class DeliveryError(BaseModel):
     text: str
 
 
+class UsedTemplate(BaseModel):
+    content_sid: str
+    name: str
+    language: str
+
+
 class Message(BaseModel):
     id: UUID
     seq: int
     message_owner: Owner
     agent_id: UUID | None
     body: str
+    template: UsedTemplate | None = Field(description="What was sent; body is how it reads.")
     media: list[Media]
     reply_to: UUID | None
     status: Literal["queued", "sending", "unknown", "sent", "delivered", "read", "failed", "cancelled"] = (

@@ -210,7 +210,7 @@ class TestMessages:
         assert shown[0]["status"] == "delivered"
         assert set(shown[0]) == {
             *("id", "seq", "message_owner", "agent_id", "body", "media", "reply_to", "status", "error"),
-            *("epoch", "occurred_at", "created_at"),
+            *("epoch", "occurred_at", "created_at", "template"),
         }
 
     def test_show_media(self) -> None:
