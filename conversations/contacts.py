@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import phonenumbers
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from conversations import errors
 from conversations.atomically import atomically
@@ -54,6 +54,10 @@ def _resolve(inbound: InboundMessage, sender: Sender) -> Conversation:
     known = _known(inbound, sender)
     if known is not None:
         _link(known, inbound, sender)
+        if known.was_stopped:  # type: ignore[attr-defined]  # annotated
+            # They write: they want to be written to again.
+            theirs = ContactAddress.objects.filter(sender=sender, contact=known.contact_id)
+            theirs.update(unreachable_at=None, unreachable_code=None)
         return known
     with transaction.atomic():
         return _first_contact(inbound, sender)
@@ -170,6 +174,8 @@ def _known(inbound: InboundMessage, sender: Sender) -> Conversation | None:
     found = Conversation.objects.only("sender", "contact", "last_inbound_at").filter(
         sender=sender, contact__addresses__sender=sender, contact__addresses__value=inbound.from_
     )
+    stopped = ContactAddress.objects.filter(sender=sender, contact=OuterRef("contact"))
+    found = found.annotate(was_stopped=Exists(stopped.exclude(unreachable_code=None)))
     if other := _other(inbound):
         found = found.annotate(other_known=Exists(_standing(other, sender)))
     return found.first()

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from conversations import (
     clock,
     failpoints,
     leases,
     outcomes,
+    pacing,
     settling,
     statuses,
     together,
@@ -27,6 +28,7 @@ from conversations import (
 )
 from conversations.atomically import atomically
 from conversations.models import (
+    ContactAddress,
     Conversation,
     Delivery,
     DeliveryState,
@@ -64,19 +66,33 @@ End = tuple[Delivery, client.Outcome, datetime]
 
 
 def waiting(now: datetime) -> QuerySet[Delivery]:
-    """The first unsettled delivery of each conversation, and those whose outcome has to be found out."""
+    """The first unsettled delivery of each conversation, if its number may send now; those whose outcome has to be
+    found out, and those to be sent once more."""
+    ready = pacing.ready(now)
     # One under way holds those before it, too: a line that is sent again is older than what is being sent.
     under_way = Q(state=DeliveryState.SENDING) | Q(state=DeliveryState.UNKNOWN, unknown_since__gt=now - HOLD)
     before = Q(state=DeliveryState.QUEUED, seq__lt=OuterRef("seq"))
     holding = Delivery.objects.filter(under_way | before, conversation=OuterRef("conversation"))
-    first = Q(state=DeliveryState.QUEUED) & ~Exists(holding)
-    unsure = Q(state__in=(DeliveryState.SENDING, DeliveryState.UNKNOWN))
-    return Delivery.objects.filter(first | unsure).select_related("message", "conversation", "sender")
+    free = Q(sender__in=ready.senders) | Q(pk__in=ready.trials)
+    first = Q(state=DeliveryState.QUEUED) & free & ~Exists(holding)
+    begun = Q(state__in=(DeliveryState.SENDING, DeliveryState.UNKNOWN, DeliveryState.ACCEPTED))
+    return (
+        Delivery.objects.filter(first | begun)
+        .select_related("message", "conversation", "sender")
+        .annotate(recently=pacing.recently(now), stopped=_stopping())
+    )
+
+
+def _stopping() -> Subquery:
+    """The code with which Twilio stopped what goes to the recipient."""
+    stopped = ContactAddress.objects.filter(sender=OuterRef("sender"), value=OuterRef("recipient"))
+    return Subquery(stopped.values("unreachable_code")[:1])
 
 
 def claim(rows: list[Delivery], lease: timedelta, now: datetime) -> list[Delivery]:
     """Claim them. Those that nothing speaks against and no fence holds are begun in the same commit, and last: what
     was begun must come to its call, whatever happens to the others."""
+    rows = pacing.allowed(rows, now)
     plain = [row for row in rows if _is_plain(row, now)]
     taken = leases.claim_some([row for row in rows if row not in plain], lease, now)
     if not plain:
@@ -90,7 +106,15 @@ def claim(rows: list[Delivery], lease: timedelta, now: datetime) -> list[Deliver
     return plain + taken
 
 
-@work.handles(Delivery, name="delivery", candidates=waiting, at_once=AT_ONCE, lease=LEASE, claim=claim)
+@work.handles(
+    Delivery,
+    name="delivery",
+    candidates=waiting,
+    at_once=AT_ONCE,
+    lease=LEASE,
+    claim=claim,
+    outlook=pacing.outlook,
+)
 async def run(row: Delivery, now: datetime) -> None:
     if row.begun:
         await _send(row, now)
@@ -98,6 +122,8 @@ async def run(row: Delivery, now: datetime) -> None:
         await settling.settle(row, now)
     elif row.state == DeliveryState.SENDING:
         await work.in_thread(outcomes.unknown, row, now, "interrupted")
+    elif row.state == DeliveryState.ACCEPTED:
+        await work.in_thread(outcomes.send_again, row, now)
     elif await work.in_thread(_start, row, now):
         await _send(row, now)
 
@@ -134,8 +160,11 @@ async def _call(row: Delivery) -> client.Outcome:
 def _start(row: Delivery, now: datetime) -> bool:
     """Whether to make the call: the row is then committed as ``sending``."""
     failpoints.reached("delivery.leased")
-    if row.sender.paused:
+    if _paused(row):
         leases.reschedule(row, now + outcomes.PAUSED, attempts=0)
+        return False
+    if stopped := _stopped(row):
+        outcomes.fail(row, now, code=stopped, cause="stopped")
         return False
     if not _may_go(row, now):
         outcomes.fail(row, now, code=codes.WINDOW_CLOSED, cause="window_closed")
@@ -150,13 +179,22 @@ def _start(row: Delivery, now: datetime) -> bool:
 
 
 def _is_plain(row: Delivery, now: datetime) -> bool:
-    apart = row.fenced or row.sender.paused or row.sender.demo
+    apart = row.fenced or row.sender.demo or _stopped(row) or _paused(row)
     return row.state == DeliveryState.QUEUED and not apart and _may_go(row, now)
 
 
 def _may_go(row: Delivery, now: datetime) -> bool:
     """Free text only within the 24 hours; what WhatsApp has approved at any time."""
     return row.outside_window or row.conversation.window_open(now)
+
+
+def _paused(row: Delivery) -> bool:
+    return bool(row.sender.paused) and row.sender.trial_id != row.pk
+
+
+def _stopped(row: Delivery) -> int | None:
+    """As it was read: nothing goes to this recipient until they write."""
+    return getattr(row, "stopped", None)
 
 
 def _begin_all(rows: list[Delivery], lease: timedelta, now: datetime) -> bool:

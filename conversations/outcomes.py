@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Q, Value, When
 
-from conversations import failpoints, leases, settling, statuses
+from conversations import consequences, failpoints, leases, pauses, settling, statuses
 from conversations.atomically import atomically
-from conversations.models import AddressKind, ContactAddress, Delivery, DeliveryState, Message, Sender, Status
+from conversations.models import AddressKind, ContactAddress, Delivery, DeliveryState, Message, Status
 from conversations.statuses import QUIET
 from conversations.twilio import client
 from conversations.twilio import errors as codes
@@ -19,7 +20,7 @@ from conversations.twilio import errors as codes
 logger = logging.getLogger(__name__)
 
 PAUSED = timedelta(seconds=30)
-CREDENTIALS_REFUSED = "credentials_refused"
+TROUBLE = "sender_paused"
 CAUSE = settling.CAUSE
 
 
@@ -30,11 +31,13 @@ def settle(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
     elif outcome.kind == "unknown":
         unknown(row, now, outcome.cause)
     elif outcome.kind == "retry":
-        _again(row, now + leases.back_off(row.attempts, retry_after=outcome.retry_after), outcome)
+        _later(row, outcome, now)
+    elif pauses.trouble_of(row.sender, outcome.code):
+        _trouble(row, outcome, now)
     elif outcome.kind == "alarm":
         _alarm(row, outcome, now)
     elif not _fall_back(row, outcome, now):
-        fail(row, now, code=outcome.code, cause=outcome.cause)
+        _refused(row, outcome, now)
     failpoints.reached("delivery.settled")
 
 
@@ -112,11 +115,49 @@ def unknown(row: Delivery, now: datetime, cause: str) -> None:
 
 
 @atomically
-def fail(row: Delivery, now: datetime, *, code: int | None, cause: str) -> None:
+def fail(row: Delivery, now: datetime, *, code: int | None, cause: str, text: str = "") -> None:
     statuses.change(
         row.message, Status.FAILED, when=Q(status__in=QUIET), cause=CAUSE, now=now, error_code=code
     )
-    leases.finish_or_undo(row, state=DeliveryState.FAILED, error_code=code, cause=cause)
+    leases.finish_or_undo(row, state=DeliveryState.FAILED, error_code=code, error_text=text, cause=cause)
+
+
+@atomically
+def _refused(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
+    consequences.stop_for(row, outcome.code, now)
+    fail(row, now, code=outcome.code, cause=outcome.cause, text=outcome.text)
+
+
+@atomically
+def send_again(row: Delivery, now: datetime) -> None:
+    """Twilio took it, could not deliver it, and another attempt may help: if it still counts as failed, it is sent
+    once more, and reports of the attempt before are not about this one."""
+    message = row.message
+    failed = Q(status=Status.FAILED, provider_sid=message.provider_sid)
+    again = statuses.change(
+        message,
+        Status.QUEUED,
+        when=failed,
+        cause=CAUSE,
+        now=now,
+        rank=0,
+        error_code=None,
+        provider_sid=None,
+    )
+    if not again:
+        leases.finish(row)
+        return
+    leases.finish_or_undo(
+        row,
+        state=DeliveryState.QUEUED,
+        public_id=uuid.uuid4(),
+        due_at=now,
+        started_at=None,
+        fell_back=False,
+        resent=F("resent") + 1,
+        cause="",
+        error_code=message.error_code,
+    )
 
 
 @atomically
@@ -142,14 +183,31 @@ def put_back(row: Delivery, now: datetime) -> None:
     _again(row, now, client.Outcome("retry", cause="held_up"))
 
 
+def _later(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
+    """Refused for the moment. Some refusals are worth one more attempt only, and none ends in a loop."""
+    reaction = codes.reaction(outcome.code)
+    if reaction.again == 1 and row.resent:
+        _refused(row, outcome, now)
+        return
+    first = reaction.pause.total_seconds() or leases.FIRST_PAUSE
+    longest = max(leases.LONGEST_PAUSE, 8 * first)
+    pause = leases.back_off(row.attempts, retry_after=outcome.retry_after, first=first, longest=longest)
+    resent = {"resent": F("resent") + 1} if reaction.again == 1 else {}
+    _again(row, now + max(pause, reaction.pause), outcome, **resent)
+
+
+@atomically
+def _trouble(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
+    """The account's or the number's matter: the number pauses, and the line waits at its place."""
+    consequences.pause_for(row, outcome.code, now)
+    _again(row, now, outcome, attempts=0, cause=TROUBLE)
+
+
 def _alarm(row: Delivery, outcome: client.Outcome, now: datetime) -> None:
-    """The configuration is wrong. Wrong credentials stop the sender; its lines wait for a supervisor."""
+    """The configuration is wrong."""
     logger.error("sender %s cannot send: %s", row.sender.public_id, outcome.cause)
     if outcome.cause == "redirect":
         fail(row, now, code=None, cause=outcome.cause)
-    elif outcome.cause == "credentials":
-        Sender.objects.filter(pk=row.sender_id, paused="").update(paused=CREDENTIALS_REFUSED)
-        _again(row, now + PAUSED, outcome, attempts=0)
     else:
         _again(row, now + leases.back_off(row.attempts), outcome)
 

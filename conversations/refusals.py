@@ -79,7 +79,7 @@ def of_saying(
     if author == Author.BOT:
         if current.mode != Mode.BOT or current.epoch != epoch:
             return errors.StaleEpoch(epoch=current.epoch)
-        return errors.WindowClosed()
+        return _not_wanted(current)
     if current.mode == Mode.BOT:
         return errors.WithBot()
     if current.mode == Mode.QUEUED:
@@ -88,4 +88,9 @@ def of_saying(
         return errors.NotYours(operator=current.operator)
     if current.epoch != epoch:
         return errors.StaleEpoch(epoch=current.epoch)
-    return errors.WindowClosed()
+    return _not_wanted(current)
+
+
+def _not_wanted(current: Conversation) -> errors.HandoffError:
+    wanted = Conversation.objects.filter(pk=current.pk).wanted().exists()
+    return errors.WindowClosed() if wanted else errors.OptedOut()

@@ -73,7 +73,7 @@ def say(
         return repeated
     if conversation.contact.opted_out_at:
         raise errors.OptedOut
-    may_speak = speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now)
+    may_speak = speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now).wanted()
     try:
         with transaction.atomic():
             taken = may_speak.take(

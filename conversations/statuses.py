@@ -14,7 +14,7 @@ from typing import Any
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 
-from conversations import events, failpoints, wakeup
+from conversations import consequences, events, failpoints, wakeup
 from conversations.atomically import atomically, passing
 from conversations.contract import Cause
 from conversations.models import Conversation, Delivery, DeliveryState, Message, Status, StatusReport
@@ -104,6 +104,7 @@ def _apply(report: StatusReport, delivery: Delivery, now: datetime) -> bool:
         sid=report.provider_sid,
         status=report.status,
         code=report.error_code,
+        text=payloads.parse_status(report.params).error_text,
         cause=REPORTED,
         now=now,
     )
@@ -114,7 +115,14 @@ def _apply(report: StatusReport, delivery: Delivery, now: datetime) -> bool:
 
 @atomically
 def learn(
-    delivery: Delivery, *, sid: str, status: str, code: int | None, cause: Cause, now: datetime
+    delivery: Delivery,
+    *,
+    sid: str,
+    status: str,
+    code: int | None,
+    cause: Cause,
+    now: datetime,
+    text: str = "",
 ) -> bool:
     """``sid`` is this delivery's message at Twilio, and this is its status. False if the SID is not ours."""
     message = delivery.message
@@ -123,14 +131,16 @@ def learn(
         return False
     if bound and status not in LATTICE:
         status = "accepted"  # Twilio has it, whatever it calls what became of it
-    observe(message, status=status, code=code, cause=cause, now=now)
+    observe(message, status=status, code=code, text=text, cause=cause, now=now)
     if bound:
         apply_parked(now, sid)
         transaction.on_commit(lambda: apply_parked(now, sid))
     return True
 
 
-def observe(message: Message, *, status: str, code: int | None, cause: Cause, now: datetime) -> bool:
+def observe(
+    message: Message, *, status: str, code: int | None, cause: Cause, now: datetime, text: str = ""
+) -> bool:
     """Move a message up to Twilio's ``status``; False if it is there or above already."""
     if status not in LATTICE:
         return False
@@ -141,7 +151,14 @@ def observe(message: Message, *, status: str, code: int | None, cause: Cause, no
     higher = Q(rank__lt=rank)
     if code is not None:
         higher |= Q(rank=rank, error_code__lt=code) | Q(rank=rank, error_code=None)
-    return change(message, shown, when=higher, cause=cause, now=now, rank=rank, error_code=code)
+    news: dict[str, Any] = {"cause": cause, "now": now, "rank": rank, "error_code": code}
+    if shown != Status.FAILED:
+        return change(message, shown, when=higher, **news)
+    with transaction.atomic():
+        failed = change(message, shown, when=higher, **news)
+        if failed:
+            consequences.of_failure(message, code=code, text=text, now=now)
+    return failed
 
 
 def change(message: Message, status: Status, *, when: Q, cause: Cause, now: datetime, **fields: Any) -> bool:

@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from conversations import errors, statuses, wakeup
 from conversations.atomically import atomically
 from conversations.contract import Cause
-from conversations.models import Delivery, DeliveryState, Message, Status
+from conversations.models import Conversation, Delivery, DeliveryState, Message, Status
 from conversations.twilio import errors as codes
 
 DOUBT = timedelta(seconds=60)
@@ -55,7 +55,8 @@ def retry(
         raise AlreadySettled
     if not _worth_another_try(row, now, unconfirmed=unconfirmed):
         raise NotRetryable
-    if row.conversation.contact.opted_out_at:
+    wanted = Conversation.objects.filter(pk=row.conversation_id).wanted().exists()
+    if row.conversation.contact.opted_out_at or not wanted:
         raise errors.OptedOut
     if not (row.outside_window or row.conversation.window_open(now)):
         raise errors.WindowClosed
@@ -80,6 +81,7 @@ def retry(
         public_id=uuid.uuid4(),
         started_at=None,
         fell_back=False,
+        resent=0,
     )
     message.refresh_from_db()
     return message
@@ -138,6 +140,7 @@ def _put(row: Delivery, attempt: uuid.UUID | None, **changes: object) -> None:
         fenced=False,
         cause="",
         error_code=None,
+        error_text="",
         **changes,
     )
     if not changed:

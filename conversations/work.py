@@ -24,6 +24,7 @@ from django.db import models
 
 from conversations import clock, leases, threads, trace
 from conversations.models import Due
+from conversations.pacing import Outlook
 from conversations.twilio import client
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ MODULES = [
     "conversations.media",
     "conversations.deadlines",
     "conversations.template_sync",
+    "conversations.trials",
+    "conversations.typing_signs",
 ]
 """Where handlers register. By name, because they import this module; the desk adds its own."""
 
@@ -46,6 +49,8 @@ in_thread = threads.run
 
 @dataclass(frozen=True, slots=True)
 class Handler:
+    """``outlook`` says when a row may be taken that is due already, and whether any may be before that."""
+
     name: str
     model: type[Due]
     candidates: Callable[[datetime], models.QuerySet[Any]]
@@ -54,6 +59,7 @@ class Handler:
     lease: timedelta
     look_every: timedelta
     claim: Callable[[list[Any], timedelta, datetime], list[Any]]
+    outlook: Outlook | None
 
 
 handlers: dict[str, Handler] = {}
@@ -70,6 +76,7 @@ def handles(
     lease: timedelta = leases.LEASE,
     look_every: timedelta = timedelta(),
     claim: Callable[[list[Row], timedelta, datetime], list[Row]] = leases.claim_some,
+    outlook: Outlook | None = None,
 ) -> Callable[[Callable[[Row, datetime], Awaitable[None] | None]], Callable[[Row, datetime], Any]]:
     """Let a function handle the due rows of ``model``, or those among ``candidates(now)``.
 
@@ -87,6 +94,7 @@ def handles(
             lease=lease,
             look_every=look_every,
             claim=claim,
+            outlook=outlook,
         )
         return function
 
@@ -126,7 +134,9 @@ def claim_due(
     found = list(leases.due(handler.candidates(now), now + ahead)[:limit])
     due = [row for row in found if row.due_at <= now]
     soonest = found[len(due)].due_at if len(due) < len(found) else None
-    return handler.claim(due, handler.lease, now), soonest
+    taken = handler.claim(due, handler.lease, now)
+    later = handler.outlook.at if handler.outlook else None
+    return taken, min(filter(None, (soonest, later)), default=None)
 
 
 async def handle(handler: Handler, row: Due, now: datetime) -> None:

@@ -119,8 +119,15 @@ class Worker:
             self._all_at = moment + IDLE.total_seconds()
             return [name for name in work.handlers if self._not_before.get(name, 0.0) <= moment]
         return [
-            name for name in work.handlers if name in freed or ((at := self._next.get(name)) and at <= now)
+            name
+            for name in work.handlers
+            if (name in freed and not self._held(name)) or ((at := self._next.get(name)) and at <= now)
         ]
+
+    def _held(self, name: str) -> bool:
+        """A place is free, but nothing may take it before its time."""
+        outlook = work.handlers[name].outlook
+        return outlook is not None and not outlook.ready and outlook.at is not None
 
     async def _claim(self, names: list[str]) -> None:
         for name in names:

@@ -15,13 +15,15 @@ from conversations.models.heartbeat import WorkerHeartbeat
 from conversations.models.inbound import InboundWebhook, WebhookOutcome
 from conversations.models.message import Author, Kind, Message, Status
 from conversations.models.note import Note, NoteKind
-from conversations.models.organization import ADDRESS_LENGTH, BotEngineName, Organization, Sender
+from conversations.models.organization import ADDRESS_LENGTH, SANDBOX, BotEngineName, Organization, Sender
 from conversations.models.queue import BotAnswer, Queue, WaitingThen
 from conversations.models.template import Approval, Category, Template, TemplateSync
+from conversations.models.typing_sign import TypingSign
 
 __all__ = [
     "ADDRESS_LENGTH",
     "PREVIEW_LENGTH",
+    "SANDBOX",
     "UNSETTLED",
     "AddressKind",
     "Approval",
@@ -61,6 +63,7 @@ __all__ = [
     "Template",
     "TemplateSync",
     "TurnKind",
+    "TypingSign",
     "WaitingThen",
     "WebhookOutcome",
     "WorkerHeartbeat",

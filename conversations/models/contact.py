@@ -109,6 +109,8 @@ class ContactAddress(models.Model):
     kind = models.CharField(max_length=10, choices=AddressKind.choices)
     value = models.CharField(max_length=ADDRESS_LENGTH)
     unreachable_at = models.DateTimeField(null=True, blank=True)
+    """Since when Twilio stops whatever goes there. Until they write."""
+    unreachable_code = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

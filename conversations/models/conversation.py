@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import Public
-from conversations.models.contact import Contact
+from conversations.models.contact import Contact, ContactAddress
 from conversations.models.organization import ADDRESS_LENGTH, Organization, Sender
 from conversations.models.queue import Queue
 
@@ -31,6 +31,12 @@ class Priority(models.IntegerChoices):
     RAISED = 1, _("raised")
     HIGH = 2, _("high")
     URGENT = 3, _("urgent")
+
+
+def stopped() -> Exists:
+    """The customer has blocked the number, or told Twilio that they want no more of it, and not written since."""
+    address = ContactAddress.objects.filter(sender=OuterRef("sender"), value=OuterRef("reply_address"))
+    return Exists(address.exclude(unreachable_code=None))
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
@@ -55,6 +61,10 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def held_by(self, operator: Operator) -> Self:
         return self.filter(mode=Mode.HUMAN, operator=operator)
+
+    def wanted(self) -> Self:
+        """Without those where Twilio stops whatever goes to the customer, until they write."""
+        return self.exclude(stopped())
 
     def in_turn(self) -> Self:
         """The order in which people are taken: priority, then who has waited longest."""

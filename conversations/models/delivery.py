@@ -11,6 +11,8 @@ from conversations.models.conversation import Conversation
 from conversations.models.message import Message
 from conversations.models.organization import ADDRESS_LENGTH, Sender
 
+ERROR_TEXT = 200
+
 
 class DeliveryState(models.TextChoices):
     QUEUED = "queued", _("queued")
@@ -56,8 +58,12 @@ class Delivery(Due):
     fenced = models.BooleanField(default=False)
     """A bot's line that must not be sent once a person was asked for."""
     fell_back = models.BooleanField(default=False)
+    resent = models.PositiveSmallIntegerField(default=0)
+    """How often it was sent once more by itself, after Twilio had said that it did not arrive."""
     cause = models.CharField(max_length=40, blank=True, default="")
     error_code = models.PositiveIntegerField(null=True, blank=True)
+    error_text = models.CharField(max_length=ERROR_TEXT, blank=True, default="")
+    """Twilio's own words for it, without numbers that may be somebody's."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     begun = False
@@ -68,7 +74,10 @@ class Delivery(Due):
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
-        indexes = [models.Index(fields=["conversation", "state", "seq"], name="delivery_line")]
+        indexes = [
+            models.Index(fields=["conversation", "state", "seq"], name="delivery_line"),
+            models.Index(fields=["conversation", "started_at"], name="delivery_pace"),
+        ]
 
     def __str__(self) -> str:
         return str(self.public_id)

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from conversations import crypto
-from conversations.models.base import Public
+from conversations.models.base import Due, Public
 
 ADDRESS_LENGTH = 255
+SANDBOX = "whatsapp:+14155238886"
+"""Twilio's shared number for trying things out. It takes one message in three seconds."""
+SANDBOX_PAUSE = timedelta(seconds=3)
+PER_SECOND = 80
+"""What WhatsApp lets a number send unless it was granted more."""
 
 
 class Organization(Public):
@@ -47,8 +56,12 @@ class SenderQuerySet(models.QuerySet["Sender"]):
         return sender
 
 
-class Sender(Public):
-    """A WhatsApp number of the company. Found by (account, address); its tokens verify what Twilio signs."""
+class Sender(Public, Due):
+    """A WhatsApp number of the company. Found by (account, address); its tokens verify what Twilio signs.
+
+    ``paused`` says why nothing goes out: in a person's words, and then until a person empties it; or one of
+    ``twilio.errors.Trouble``, and then it is due when the worker looks whether that is over.
+    """
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="senders")
     name = models.CharField(_("name"), max_length=120)
@@ -63,10 +76,34 @@ class Sender(Public):
     )
     bot_settings = models.JSONField(default=dict, blank=True)
     paused = models.CharField(_("paused because"), max_length=120, blank=True, default="")
+    paused_code = models.PositiveIntegerField(_("Twilio's code"), null=True, blank=True, editable=False)
+    paused_at = models.DateTimeField(_("paused since"), null=True, blank=True, editable=False)
+    trial = models.ForeignKey(
+        "conversations.Delivery", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    """The one line that goes out while it is paused, to see whether the trouble is over."""
+    trials = models.PositiveSmallIntegerField(default=0, editable=False)
+    """How many have failed: so much longer it waits with the next one."""
+    per_second = models.PositiveSmallIntegerField(
+        _("messages per second"),
+        default=PER_SECOND,
+        validators=[MinValueValidator(1)],
+        help_text=_("As many as WhatsApp lets this number send. Twilio's sandbox number sends one in three."),
+    )
+    next_send_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """Before that nothing more goes out. Written by pacing.py only."""
+    shows_typing = models.BooleanField(
+        _("show the customer that somebody is typing"),
+        default=False,
+        help_text=_("It marks their last message as read as well."),
+    )
     demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SenderQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        trial_id: int | None
 
     class Meta:
         verbose_name = _("sender")
@@ -77,6 +114,13 @@ class Sender(Public):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def interval(self) -> timedelta:
+        """From one message to the next at the pace it is allowed."""
+        if self.address == SANDBOX:
+            return SANDBOX_PAUSE
+        return timedelta(seconds=1) / max(1, self.per_second)
 
     @property
     def auth_token(self) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -54,6 +55,8 @@ class Outcome:
     code: int | None = None
     retry_after: float | None = None
     cause: str = ""
+    text: str = ""
+    """What Twilio says about a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,31 @@ async def listing(
     return sorted((row for row in reversed(found) if row.created_at >= since), key=lambda row: row.created_at)
 
 
+async def answers(account: Account, *, deadline: float = DEADLINE_SECONDS) -> bool:
+    """Whether Twilio knows these credentials: asks for the account, the cheapest call there is."""
+    if not account.token:
+        return False
+    try:
+        client = _client(account)
+        async with asyncio.timeout(deadline):
+            await client.api.v2010.accounts(account.sid).fetch_async()
+    except Exception:  # noqa: BLE001 - whatever it is, it is no yes
+        return False
+    return True
+
+
+async def show_typing(account: Account, message_sid: str, *, deadline: float = DEADLINE_SECONDS) -> None:
+    """Show the customer that somebody types, and that this message of theirs was read. A failure is nobody's loss."""
+    if not account.token:
+        return
+    with suppress(Exception):
+        client = _client(account)
+        async with asyncio.timeout(deadline):
+            await client.messaging.v2.typing_indicator.create_async(
+                channel="whatsapp", message_id=message_sid
+            )
+
+
 async def close() -> None:
     """Close the connections of the running loop."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
@@ -193,7 +221,8 @@ def _failed(error: Exception, headers: dict[str, str]) -> Outcome:
     from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
     if isinstance(error, TwilioRestException | TwilioServiceException):
-        return _refused(int(error.status), payloads.code(error.code), headers)
+        refused = _refused(int(error.status), payloads.code(error.code), headers)
+        return replace(refused, text=payloads.impersonal(str(getattr(error, "msg", "") or "")))
     return _broken(error)
 
 
@@ -201,7 +230,7 @@ def _refused(status: int, code: int | None, headers: dict[str, str]) -> Outcome:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Outcome("unknown", code=code, cause="server_error")
     if status == HTTPStatus.UNAUTHORIZED or code == errors.CREDENTIALS:
-        return Outcome("alarm", code=code, cause="credentials")
+        return Outcome("alarm", code=code or errors.CREDENTIALS, cause="credentials")
     if status < HTTPStatus.BAD_REQUEST:
         return Outcome("alarm", cause="redirect")
     if status == HTTPStatus.TOO_MANY_REQUESTS or errors.reaction(code).again:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,9 @@ STATUS_LENGTH = 20
 CONTENT_TYPE_LENGTH = 120
 URL_LENGTH = 1000
 MOST_MEDIA = 10
+ERROR_LENGTH = 200
 _CODE_DIGITS = 9  # fits a 32-bit column
+_NUMBER = re.compile(r"[\w.:+-]*\d{6,}\w*")
 
 _REFERRAL = {
     "body": "ReferralBody",
@@ -59,6 +62,7 @@ class StatusUpdate:
     sid: str
     status: str
     error_code: int | None
+    error_text: str = ""
 
 
 def readable(params: Mapping[str, Any]) -> dict[str, str]:
@@ -90,7 +94,13 @@ def parse_status(params: Mapping[str, Any]) -> StatusUpdate:
         sid=_sid(form.get("MessageSid") or form.get("SmsSid", "")),
         status=(form.get("MessageStatus") or form.get("SmsStatus", "")).strip().lower()[:STATUS_LENGTH],
         error_code=code(form.get("ErrorCode")),
+        error_text=impersonal(form.get("ErrorMessage") or form.get("ChannelStatusMessage", "")),
     )
+
+
+def impersonal(text: str) -> str:
+    """Twilio's words for an error, which may repeat the number it is about."""
+    return _NUMBER.sub("…", " ".join(_text(text).split()))[:ERROR_LENGTH]
 
 
 def code(value: object) -> int | None:

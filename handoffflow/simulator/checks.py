@@ -40,6 +40,9 @@ TEXT = {
     21656: "The ContentVariables parameter is invalid",
     21701: "The Messaging Service does not exist",
     21910: "Invalid 'From' and 'To' pair. 'From' and 'To' should be of the same channel",
+    14107: "Message rate limit exceeded between this pair of addresses",
+    21611: "This 'From' number has exceeded the maximum number of queued messages",
+    30001: "Queue overflow",
     63003: "Channel could not find To address",
     63007: "Twilio could not find a Channel with the specified From address",
     63013: "This message send failed because it violates Channel provider's policy",
@@ -48,9 +51,19 @@ TEXT = {
     63016: "Failed to send freeform message because you are outside the allowed window. "
     "If you are using WhatsApp, please use a Message Template.",
     63018: "Rate limit exceeded for Channel",
+    63008: "Could not execute request because the channel module is misconfigured",
+    63014: "This message send failed because it was blocked by a user action",
+    63017: "Rate limit exceeded for the account",
     63019: "Media failed to download",
+    63020: "Business invitation not accepted",
     63021: "Channel invalid content error",
     63024: "Invalid message recipient",
+    63032: "WhatsApp limits messages to this user",
+    63038: "The account has exceeded its daily limit of messages",
+    63049: "Meta chose not to deliver this marketing message",
+    63051: "The WhatsApp Business Account is locked",
+    63059: "The number was moved to another WhatsApp Business Account",
+    63112: "Meta has disabled the WhatsApp Business Account",
 }
 # Refused in the answer; every other code is found out later and told by callback.
 AT_ONCE = frozenset({21211, 21610, 21614, 63003, 63007})

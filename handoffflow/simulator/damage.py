@@ -16,6 +16,7 @@ from handoffflow.simulator import checks
 from handoffflow.simulator.faults import Fault
 from handoffflow.simulator.rest import Reply, refusal
 
+_STATUS = {20003: 401, 20404: 404, 20429: 429, 20500: 500, 20503: 503}
 _CODES = {"429": 20429, "500": 20500, "503": 20503}
 DRIP = 0.2
 
@@ -24,8 +25,8 @@ def reply(fault: Fault, accepted: Reply | None) -> Reply | None:
     """The answer of a fault that still speaks HTTP; None if it breaks the connection instead."""
     if fault.name == "slow":
         return accepted
-    if fault.name in _CODES:
-        plain = refusal(checks.Refused(_CODES[fault.name], status=int(fault.name)))
+    if fault.name in _CODES or fault.name == "refused":
+        plain = _refusal(fault)
         after = fault.options.get("retry_after")
         headers = (("Retry-After", str(after)),) if after is not None else ()
         return Reply(plain.status, plain.payload, headers=headers)
@@ -42,6 +43,11 @@ def reply(fault: Fault, accepted: Reply | None) -> Reply | None:
         payload.pop("sid", None)
         return Reply(201, payload)
     return None
+
+
+def _refusal(fault: Fault) -> Reply:
+    code = int(fault.options.get("code", _CODES.get(fault.name, 63018)))
+    return refusal(checks.Refused(code, status=_STATUS.get(code, 400)))
 
 
 def hold(fault: Fault, stop: threading.Event) -> None:

@@ -12,6 +12,7 @@ from handoffflow.simulator.ledger import Ledger, Step
 # A fault of the answer happens either instead of the message (nothing was accepted) or after it (the message
 # exists and only the answer is damaged). ``accepted=True/False`` overrides it for the plain error statuses.
 REST = {
+    "refused": False,
     "429": False,
     "500": False,
     "503": False,

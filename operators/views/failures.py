@@ -15,10 +15,14 @@ from conversations.twilio import errors as refusals
 
 @dataclass(slots=True)
 class Failure:
+    """``step`` is what to do next; ``link`` leads to Twilio's page of a code that nothing here knows."""
+
     text: str
     code: int | None
     retryable: bool
     unconfirmed: bool = False
+    step: str = ""
+    link: str = ""
 
 
 def of(message: Message, now: datetime) -> Failure | None:
@@ -28,8 +32,18 @@ def of(message: Message, now: datetime) -> Failure | None:
     if message.status != Status.FAILED:
         return None
     row = getattr(message, "delivery", None)
-    reaction = refusals.reaction(message.error_code, row.cause if row else "")
-    return Failure(str(reaction.text), message.error_code, reaction.retryable)
+    return _failed(message.error_code, row)
+
+
+def _failed(code: int | None, row: Delivery | None) -> Failure:
+    reaction = refusals.reaction(code, row.cause if row else "")
+    if code is not None and not refusals.known(code):
+        said = row.error_text if row else ""
+        text = _("Twilio says: %(text)s") % {"text": said} if said else str(reaction.text)
+        return Failure(text, code, retryable=False, link=refusals.PAGE.format(code=code))
+    if row and row.due_at:
+        return Failure(str(reaction.text), code, retryable=False, step=_("It is sent once more by itself."))
+    return Failure(str(reaction.text), code, reaction.retryable, step=str(refusals.STEPS[reaction.step]))
 
 
 def in_doubt(message: Message, now: datetime) -> bool:

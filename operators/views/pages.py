@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from conversations import clock
 from conversations.models import Conversation
+from conversations.models.conversation import stopped
 from operators import forms, http, presence
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
@@ -22,7 +23,9 @@ from operators.views import failures, panes, rows, wording
 def find(request: OperatorRequest, public_id: UUID) -> Conversation:
     """The conversation, if this operator may see it; anybody else's does not exist."""
     visible = Conversation.objects.visible_to(request.operator).with_parties().select_related("offered_to")
-    found = visible.filter(public_id=public_id).annotate(doubts=failures.doubts(clock.now()))
+    found = visible.filter(public_id=public_id).annotate(
+        doubts=failures.doubts(clock.now()), stopped=stopped()
+    )
     conversation = found.first()
     if conversation is None:
         raise Http404

@@ -73,9 +73,14 @@ def dock_of(conversation: Conversation, operator: Operator, now: datetime) -> st
         return "offer" if conversation.offered_to_id == operator.pk else "offered"
     if conversation.operator_id != operator.pk:
         return "other"
-    if conversation.contact.opted_out_at:
+    if _stopped(conversation):
         return "stopped"
     return "compose" if conversation.window_open(now) else "closed"
+
+
+def _stopped(conversation: Conversation) -> bool:
+    """They told us that they want no more messages, or they told Twilio."""
+    return conversation.contact.opted_out_at is not None or getattr(conversation, "stopped", False)
 
 
 def card_of(conversation: Conversation, operator: Operator, now: datetime) -> str:
@@ -256,7 +261,7 @@ def _side(
         known.insert(0, (_("Subject"), capfirst(current.intent)))
     return {
         "since": conversation.created_at.year,
-        "stopped": conversation.contact.opted_out_at is not None,
+        "stopped": _stopped(conversation),
         "known": known,
         "times": _times(current, now) if current else [],
         "history": [_episode(handoff, labels) for handoff in handoffs if handoff.released_at],

@@ -14,6 +14,7 @@ from conversations.bots.base import HandoffRequest
 from conversations.contract import Cause
 from conversations.models import AddressKind, ContactAddress, Conversation, Delivery, Event, Message, Sender
 from conversations.twilio import client
+from conversations.twilio.errors import Trouble
 from handoffflow.simulator.standin import StandIn, free_port
 from operators.models import Operator
 from tests.builders import CUSTOMER, JOAO, fresh, make_held, make_operator, make_with_bot, says
@@ -91,8 +92,8 @@ class TestSending:
             work.run_once()
 
         ours = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
-        # The last one finds that nothing else is due.
-        assert len(ours) - 1 <= 8, "\n".join(ours)
+        # Of these, two are for a whole batch: whose numbers may send, and the pace. The last two find nothing else due.
+        assert len(ours) - 2 <= 10, "\n".join(ours)
 
     def test_keeps_the_order_of_a_conversation(
         self, held: Conversation, ana: Operator, twilio: StandIn
@@ -295,14 +296,9 @@ class TestAnOutcome:
         work.run_once()
         work.run_once(in_(seconds=31))
 
-        assert Sender.objects.get().paused == outcomes.CREDENTIALS_REFUSED
+        assert Sender.objects.get().paused == Trouble.CREDENTIALS
         assert shown(row) == ("queued", "queued")
         assert len(twilio.requests()) == 1
-
-        Sender.objects.update(paused="", auth_token_encrypted="")
-        work.run_once(in_(seconds=120))
-
-        assert len(twilio.sent()) == 1
 
     def test_of_a_redirect_fails_and_may_be_tried_again(
         self, held: Conversation, ana: Operator, twilio: StandIn

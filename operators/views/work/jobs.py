@@ -48,6 +48,8 @@ class Job:
     retryable: bool
     text: str
     code: int | None
+    step: str
+    link: str
     by: str
     time: Moment
     behind: int
@@ -117,7 +119,10 @@ def in_doubt(senders: Sequence[int], now: datetime) -> QuerySet[Message]:
 
 
 def failed(senders: Sequence[int], now: datetime) -> QuerySet[Message]:
-    recent = Message.objects.filter(failed_at__gt=now - FAILED_FOR, status=Status.FAILED)
+    """Without those that are sent once more by themselves."""
+    recent = Message.objects.filter(
+        failed_at__gt=now - FAILED_FOR, status=Status.FAILED, delivery__due_at=None
+    )
     return tiles.among(recent, "delivery__sender_id", senders)
 
 
@@ -147,6 +152,8 @@ def _job(message: Any, now: datetime) -> Job:
         retryable=failure.retryable and _may_be_sent(message.conversation, now),
         text=_in_time(row) if failure.unconfirmed else failure.text,
         code=failure.code,
+        step=failure.step,
+        link=failure.link,
         by=_by(message),
         time=moments.ago(since or message.occurred_at, now),
         behind=message.behind or 0,
