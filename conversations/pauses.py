@@ -87,6 +87,14 @@ def resume(sender: Sender, *, cause: Cause, now: datetime) -> bool:
     return True
 
 
+def by_hand(sender: Sender, why: str, *, now: datetime) -> None:
+    """Somebody's own words pause it until somebody empties them; the product does not try by itself."""
+    changes = {**RESUMED, "paused": why, "paused_at": now if why else None}
+    Sender.objects.filter(pk=sender.pk).update(**changes)
+    transaction.on_commit(wakeup.ring)
+    transaction.on_commit(wakeup.news.ring)
+
+
 def _first_look(trouble: Trouble, now: datetime) -> datetime:
     return tomorrow(now) if trouble == Trouble.LIMIT else now + FIRST_LOOK[trouble]
 

@@ -74,7 +74,7 @@ def send(
     if repeated:
         return repeated
     _may_get(conversation, template)
-    may_speak = replies.speakers(author, operator).filter(epoch=epoch)
+    may_speak = replies.speakers(author, operator).filter(epoch=epoch).wanted()
     if not content.approved:
         may_speak = may_speak.filter(window_expires_at__gt=now)
     try:

@@ -14,7 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from conversations.models import WorkerHeartbeat
+from conversations.models import Delivery, WorkerHeartbeat
 from conversations.models.base import Due
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,11 @@ def _oldest_due(now: datetime) -> int:
     oldest = now
     for model in apps.get_models():
         if issubclass(model, Due):
-            waiting = model._default_manager.filter(due_at__lt=oldest)
+            waiting = _owed(model).filter(due_at__lt=oldest)
             oldest = waiting.aggregate(first=models.Min("due_at"))["first"] or oldest
     return int((now - oldest).total_seconds())
+
+
+def _owed(model: type[Due]) -> models.QuerySet[Any]:
+    """What waits for a paused number is not the worker's to do."""
+    return Delivery.objects.filter(sender__paused="") if model is Delivery else model._default_manager.all()

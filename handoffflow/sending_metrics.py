@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max, Q, Subquery
 
-from conversations.models import Delivery, DeliveryState, StatusReport
+from conversations.models import Delivery, DeliveryState, Sender, StatusReport
 from conversations.models.delivery import UNSETTLED
+from conversations.twilio.errors import Trouble
 from handoffflow.exposition import Gauge, Labels
 
 SPAN = timedelta(hours=1)
@@ -23,7 +25,19 @@ REPORTS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 def gauges(now: datetime) -> list[Gauge]:
-    return [*_settled(now), *_sent(now)]
+    return [*_settled(now), *_sent(now), _paused()]
+
+
+def _paused() -> Gauge:
+    """What a person wrote as the reason stays here."""
+    reasons = [*Trouble, "by_hand"]
+    found = Sender.objects.exclude(paused="").values_list("paused", flat=True)
+    counted = Counter(why if why in reasons else "by_hand" for why in found)
+    return Gauge(
+        "handoffflow_senders_paused",
+        "Numbers on which nothing goes out, by the reason.",
+        [({"reason": str(reason)}, counted[reason]) for reason in reasons],
+    )
 
 
 def _settled(now: datetime) -> list[Gauge]:

@@ -75,7 +75,8 @@ class Listener:
 
     def see(self, people: presence.Snapshot) -> None:
         """Who is there; told when it differs from what was told last."""
-        told = json.dumps(people.told(self.grants.operator_id, self.grants.organization_id))
+        may = self.grants
+        told = json.dumps(people.told(may.operator_id, may.organization_id, staff=may.is_staff))
         if told != self._told_people:
             self._people = self._told_people = told
             self._woken.set()

@@ -15,7 +15,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Q, Value, When
 
 from conversations import wakeup
-from conversations.models import Conversation
+from conversations.models import Conversation, Sender
 from operators.models import Operator, Presence, PresenceStatus, Viewing
 
 BEAT_SECONDS = 25
@@ -135,22 +135,29 @@ class Snapshot:
 
     people: tuple[Person, ...] = ()
     viewers: tuple[Viewer, ...] = ()
+    paused: tuple[tuple[int, str], ...] = ()
+    """Of which company a number is paused, and something that changes with why and until when."""
 
-    def told(self, operator: int, organization: int) -> dict[str, Any]:
-        """What the panel of this operator may know: their colleagues, and who else looks at what they look at."""
+    def told(self, operator: int, organization: int, *, staff: bool = False) -> dict[str, Any]:
+        """What the panel of this operator may know: their colleagues, and who else looks at what they look at; of
+        paused numbers, which supervisors read about, only that something has changed."""
         mine = {viewer.conversation for viewer in self.viewers if viewer.operator == operator}
         seen: dict[str, list[dict[str, Any]]] = {conversation: [] for conversation in sorted(mine)}
         for viewer in self.viewers:
             if viewer.conversation in mine and viewer.operator != operator:
                 seen[viewer.conversation].append({"name": viewer.name, "typing": viewer.typing})
         team = {one.public_id: one.state for one in self.people if one.organization == organization}
-        return {"team": team, "viewers": seen}
+        about = {"troubles": [mark for owner, mark in self.paused if owner == organization]} if staff else {}
+        return {"team": team, "viewers": seen, **about}
 
 
 def snapshot(now: datetime) -> Snapshot:
     rows = Presence.objects.filter(expires_at__gt=now).select_related("operator").order_by("operator")
     looking = Viewing.objects.filter(expires_at__gt=now).select_related("operator", "conversation")
+    paused = Sender.objects.exclude(paused="").order_by("pk")
+    marks = paused.values_list("organization_id", "public_id", "paused_code", "due_at")
     return Snapshot(
+        paused=tuple((owner, f"{number} {code} {due_at}") for owner, number, code, due_at in marks),
         people=tuple(
             Person(
                 row.operator_id, row.operator.organization_id, str(row.operator.public_id), shown(row, now)

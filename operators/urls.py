@@ -15,6 +15,7 @@ from operators.views import (
     team_shift,
     templates,
     transfer,
+    troubles,
 )
 from operators.views.work import doors as work
 
@@ -25,6 +26,8 @@ urlpatterns = [
     path("new/", outbound.start, name="operator-new"),
     path("new/templates/<uuid:template_id>/", outbound.preview, name="operator-new-template"),
     path("next/", queue.take_next, name="operator-next"),
+    path("troubles", troubles.refresh, name="operator-troubles"),
+    path("senders/<uuid:sender_id>/resume", troubles.resume, name="operator-resume"),
     path("presence", presence.here, name="operator-presence"),
     path("preferences", queue.prefer, name="operator-preferences"),
     path("c/<uuid:public_id>/", conversation.page, name="operator-conversation"),

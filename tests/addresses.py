@@ -65,6 +65,8 @@ CONSOLE: Table = {
         "302 404 404 404 405", GET="302 404 404 404 409", POST="302 404 404 404 409"
     ),
     "operator/work/sends/<uuid:message_id>/discard": row("302 404 404 404 405", POST="302 404 404 404 409"),
+    "operator/troubles": row("302 404 404 404 405", GET="302 404 404 404 200"),
+    "operator/senders/<uuid:sender_id>/resume": row("302 404 404 404 405", POST="302 404 404 404 303"),
     "operator/work/webhooks/replay": row("302 404 404 404 405", POST="302 404 404 404 409"),
     "operator/work/webhooks/<uuid:webhook_id>/replay": row("302 404 404 404 405", POST="302 404 404 404 409"),
     "operator/work/webhooks/<uuid:webhook_id>/original": row(

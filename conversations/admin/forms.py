@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import texts
 from conversations.models import Queue, Sender
+from conversations.models.organization import PER_SECOND
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -164,8 +165,19 @@ class SenderForm(ModelForm):
             "auth_token",
             "messaging_service_sid",
             "bot_engine",
+            "per_second",
+            "shows_typing",
             "paused",
         )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["per_second"].required = False
+        # Between opening the form and saving it the worker may have paused the number: only a touched field counts.
+        self.fields["paused"].show_hidden_initial = True
+
+    def clean_per_second(self) -> int:
+        return self.cleaned_data.get("per_second") or PER_SECOND
 
     def save(self, commit: bool = True) -> Any:
         token = self.cleaned_data.get("auth_token")

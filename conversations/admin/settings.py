@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from conversations import clock, texts
+from conversations import clock, pauses, texts
 from conversations.admin import base, forms, lists, scope, wording
 from conversations.models import BotAnswer, Handoff, Queue, Sender
 
@@ -76,16 +76,37 @@ class QueueAdmin(base.Scoped):
 @admin.register(Sender)
 class SenderAdmin(base.Scoped):
     form = forms.SenderForm
-    list_display = ("name", "address", "bot_engine", "reason_paused", "has_token")
+    list_display = ("name", "address", "bot_engine", "reason_paused", "tried_again", "has_token")
     reason_paused = wording.shown("paused", _("paused because"))
+    tried_again = wording.shown("due_at", _("tried again"))
     fieldsets = (
-        (None, {"fields": ("name", "address", "bot_engine", "paused")}),
+        (None, {"fields": ("name", "address", "bot_engine")}),
+        (
+            _("Pace and pauses"),
+            {
+                "fields": ("per_second", "shows_typing", "paused"),
+                "description": _(
+                    "While a reason stands here, whatever goes out waits. The product pauses a number by itself when"
+                    " Twilio refuses it as a whole, and lets it go on when that is over. Emptied, it goes on now."
+                ),
+            },
+        ),
         ("Twilio", {"fields": ("account_sid", "auth_token", "messaging_service_sid")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Conversations hang on the address; another number is another sender."""
         return ("address", "account_sid") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What was changed on the form only: the worker writes the same row, and may have paused it meanwhile."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        named = {"auth_token_encrypted" if name == "auth_token" else name for name in form.changed_data}
+        obj.save(update_fields=named - {"paused"})
+        if "paused" in named:
+            pauses.by_hand(obj, obj.paused, now=clock.now())
 
     @admin.display(description=_("token"), boolean=True)
     def has_token(self, sender: Sender) -> bool:

@@ -161,12 +161,22 @@ def _handoff(row: Handoff, position: int | None) -> schemas.Handoff:
 
 
 def _error(row: Message) -> schemas.DeliveryError | None:
+    delivery = getattr(row, "delivery", None)
+    if row.status == Status.QUEUED and delivery is not None and delivery.sender.paused:
+        return _waits(delivery.sender)
     if row.status != Status.FAILED and row.error_code is None:
         return None
-    delivery = getattr(row, "delivery", None)
     reaction = errors.reaction(row.error_code, delivery.cause if delivery else "")
     with translation.override("en"):
         return schemas.DeliveryError.model_construct(code=row.error_code, text=str(reaction.text))
+
+
+def _waits(sender: models.Sender) -> schemas.DeliveryError:
+    """Nothing has failed: its number is paused, and it goes out when that is over."""
+    with translation.override("en"):
+        why = str(errors.reaction(sender.paused_code).text) if sender.paused_code else ""
+    text = f"{why} It waits: the sender is paused.".strip()
+    return schemas.DeliveryError.model_construct(code=sender.paused_code, text=text)
 
 
 def _latest_handoffs(ids: list[int]) -> Iterable[Handoff]:
@@ -186,7 +196,7 @@ def _newest(ids: list[int]) -> Iterable[tuple[int, int | None, Any]]:
 
 
 def _messages(rows: models.message.MessageQuerySet) -> dict[int | None, Message]:
-    rows = rows.select_related("operator", "reply_to", "delivery").prefetch_related("attachments")
+    rows = rows.select_related("operator", "reply_to", "delivery__sender").prefetch_related("attachments")
     return {row.pk: row for row in rows}
 
 

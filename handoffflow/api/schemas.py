@@ -246,7 +246,9 @@ class Message(BaseModel):
     status: Literal["queued", "sending", "unknown", "sent", "delivered", "read", "failed", "cancelled"] = (
         Field(description="A customer's own message is delivered: it has arrived.")
     )
-    error: DeliveryError | None
+    error: DeliveryError | None = Field(
+        description="Why it failed; on a queued message, why its sender is paused: it goes out when that is over."
+    )
     epoch: int
     occurred_at: datetime
     created_at: datetime

@@ -17,7 +17,7 @@ from conversations.models.conversation import stopped
 from operators import forms, http, presence
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
-from operators.views import failures, panes, rows, wording
+from operators.views import failures, panes, rows, troubles, wording
 
 
 def find(request: OperatorRequest, public_id: UUID) -> Conversation:
@@ -51,6 +51,7 @@ def frame_context(request: OperatorRequest) -> dict[str, Any]:
     return {
         "alone": alone,
         "operator": request.operator,
+        "troubles": troubles.of(request.operator, clock.now()),
         "operator_hue": wording.hue(request.operator),
         "operator_initials": wording.initials(request.operator.shown_name),
         "theme": theme(request),

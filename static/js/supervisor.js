@@ -4,7 +4,7 @@ import { ask, repeat } from "./live.js";
 import { apply, fade, find } from "./page.js";
 
 const ALERTS = ["handoff.overdue", "handoff.requeued", "handoff.offer_expired"];
-const BOARD = 5000, AGAIN = 1000;
+const BOARD = 5000, TROUBLES = 5000, AGAIN = 1000;
 
 /** Which of them is an alert, and what it says, the server knows. */
 async function tell({ conversation, seq, kind }) {
@@ -37,6 +37,17 @@ document.addEventListener("console:changed", ({ detail }) => {
   tell(detail).catch(() => {});  // it stands among the alerts of the page as well
   if (detail.kind !== "message.status") boardSoon();
 });
+
+/** Why a number is paused stands above every page. The stream tells that it has changed; without it, the clock. */
+const troubles = repeat(TROUBLES, () => ask("troubles", find("#troubles").dataset.url));
+let paused = find("#troubles").childElementCount ? "" : "[]";
+document.addEventListener("console:presence", ({ detail }) => {
+  const now = JSON.stringify(detail.troubles ?? []);
+  if (now === paused) return;
+  paused = now;
+  troubles();
+});
+setTimeout(troubles, TROUBLES);
 
 if (find("#board")) {
   for (const what of ["console:behind", "console:presence"]) document.addEventListener(what, boardSoon);

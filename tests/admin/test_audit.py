@@ -65,7 +65,7 @@ class TestChanging:
 
         client.post(
             f"/admin/conversations/sender/{sender.pk}/change/",
-            {"name": "Loja Aurora", "bot_engine": "none", "auth_token": "segredo"},
+            {"name": "Loja Aurora", "bot_engine": "none", "auth_token": "segredo", "per_second": "80"},
         )
 
         entry = AuditEntry.objects.get()

@@ -176,3 +176,32 @@ class TestSender:
 
         sender.refresh_from_db()
         assert (sender.name, sender.bot_engine, sender.auth_token) == ("Outro nome", "none", "segredo")
+
+    def test_pauses_in_somebodys_words_and_lets_go_on(self, client: Client, caio: Operator) -> None:
+        sender = builders.make_sender()
+        page = f"/admin/conversations/sender/{sender.pk}/change/"
+        form = {"name": sender.name, "bot_engine": sender.bot_engine, "per_second": "80"}
+
+        client.post(page, form | {"paused": "mudança de loja"})
+
+        sender.refresh_from_db()
+        assert (sender.paused, sender.due_at, sender.paused_at is None) == ("mudança de loja", None, False)
+        client.post(page, form | {"initial-paused": "mudança de loja", "paused": ""})
+        sender.refresh_from_db()
+        assert (sender.paused, sender.paused_at) == ("", None)
+
+    def test_does_not_undo_what_the_worker_has_written_meanwhile(
+        self, client: Client, caio: Operator
+    ) -> None:
+        """A form that was opened before says that nothing is paused; nobody has touched that field."""
+        sender = builders.make_sender()
+        Sender.objects.update(paused="number_locked", paused_code=63051)
+
+        client.post(
+            f"/admin/conversations/sender/{sender.pk}/change/",
+            {"name": "Outro", "bot_engine": "none", "initial-paused": "", "paused": "", "per_second": "20"},
+        )
+
+        sender.refresh_from_db()
+        assert (sender.name, sender.per_second, sender.paused) == ("Outro", 20, "number_locked")
+        assert sender.paused_code == 63051

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from conversations import clock, handoffs
+from conversations import clock, handoffs, pauses
 from conversations.bots.base import HandoffRequest
 from conversations.models import Conversation, Message, Status
+from conversations.twilio.errors import Trouble
 from tests.api.calls import Api, caller, fields
 from tests.builders import CUSTOMER, bubbles, make_held, make_operator, make_waiting, make_with_bot, says
 
@@ -195,6 +196,16 @@ class TestMessages:
 
         assert ids(older) + ids(back) == everything[:-1]
         assert newer == everything[1:]
+
+    def test_say_why_they_wait_while_their_number_is_paused(self) -> None:
+        held = make_held(make_operator("ana"))
+        pauses.pause(held.sender, Trouble.LOCKED, code=63051, now=clock.now())
+
+        waiting = caller("read").get(f"/conversations/{held.public_id}/messages").json()["items"][-1]
+
+        assert (waiting["status"], waiting["error"]["code"]) == ("queued", 63051)
+        assert "locked" in waiting["error"]["text"]
+        assert "paused" in waiting["error"]["text"]
 
     def test_say_why_one_failed(self) -> None:
         conversation = self.talk()

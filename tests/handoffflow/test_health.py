@@ -10,8 +10,9 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from conversations.models import WorkerHeartbeat
+from conversations.models import Delivery, Sender, WorkerHeartbeat
 from handoffflow import health
+from tests.builders import make_held, make_operator
 
 
 def beat(*, seconds_ago: int) -> None:
@@ -80,3 +81,15 @@ class TestReadyz:
 
         assert response.status_code == 503
         assert response.json() == {"status": "failed", "database": "failed"}
+
+
+@pytest.mark.django_db
+def test_what_waits_for_a_paused_number_is_not_late() -> None:
+    held = make_held(make_operator("ana"))
+    waiting = Delivery.objects.filter(conversation=held)
+    waiting.update(due_at=timezone.now() - timedelta(hours=3))
+    assert health._oldest_due(timezone.now()) >= 3 * 3600
+
+    Sender.objects.update(paused="number_locked")
+
+    assert health._oldest_due(timezone.now()) < 3600

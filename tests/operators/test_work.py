@@ -152,7 +152,9 @@ class TestThePage:
     def test_names_a_paused_sender(self, panel: Client, held: Conversation) -> None:
         Sender.objects.update(paused="credentials_refused", name="Loja Centro")
 
-        assert "Loja Centro está pausado" in text(panel.get(PAGE))
+        page = panel.get(PAGE)
+        assert f'id="trouble-{held.sender.public_id}"' in markup(page)
+        assert "Loja Centro" in text(page)
 
     def test_pauses_without_script(self, panel: Client) -> None:
         assert "http-equiv" in markup(panel.get(PAGE))

@@ -36,7 +36,6 @@ class Worker:
 class Board:
     verdict: str
     alarm: bool
-    paused: list[str]
     tiles: list[Tile]
     jobs: Jobs
     workers: list[Worker]
@@ -44,8 +43,7 @@ class Board:
 
 
 def read(organization: Organization, now: datetime) -> Board:
-    numbers = list(Sender.objects.for_organization(organization).values_list("pk", "name", "paused"))
-    senders = [pk for pk, _name, _paused in numbers]
+    senders = list(Sender.objects.for_organization(organization).values_list("pk", flat=True))
     owed = [
         tiles.sends(senders, now),
         tiles.answers(senders, now),
@@ -58,7 +56,6 @@ def read(organization: Organization, now: datetime) -> Board:
     return Board(
         verdict=_silence() if nobody else _verdict(owed, waiting),
         alarm=nobody,
-        paused=[name for _pk, name, paused in numbers if paused],
         tiles=owed,
         jobs=waiting,
         workers=workers,

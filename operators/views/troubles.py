@@ -1,0 +1,125 @@
+"""What supervisors read above every page of the console while a number is paused: why, what to do, when it is tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from conversations import clock, pauses
+from conversations.models import Sender
+from conversations.twilio.errors import PAGE, Trouble
+from operators import desk, http
+from operators.http import OperatorRequest, supervisor_required
+from operators.models import Operator
+from operators.views import wording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    id: str
+    number: int
+    """For the administration, which names rows so."""
+    text: str
+    todo: str
+    code: int | None
+    link: str
+    next: str
+
+
+def of(operator: Operator, now: datetime) -> list[Banner]:
+    """One for each paused number of the company. Nobody else is told."""
+    if not operator.is_staff:
+        return []
+    paused = Sender.objects.for_organization(operator.organization).exclude(paused="").order_by("pk")
+    return [_banner(sender, now) for sender in paused]
+
+
+def _banner(sender: Sender, now: datetime) -> Banner:
+    text, todo = _words(sender.paused)
+    return Banner(
+        id=str(sender.public_id),
+        number=sender.pk,
+        text=text % {"name": sender.name},
+        todo=todo,
+        code=sender.paused_code,
+        link=PAGE.format(code=sender.paused_code),
+        next=wording.recent(sender.due_at, now) if sender.due_at and sender.due_at > now else "",
+    )
+
+
+def _words(why: str) -> tuple[str, str]:
+    """What is the matter, and what helps."""
+    said = {
+        Trouble.CREDENTIALS: (
+            _("Twilio refuses the credentials of %(name)s: its messages wait."),
+            _("Enter the current Auth Token."),
+        ),
+        Trouble.LOCKED: (
+            _("WhatsApp has locked %(name)s: its messages wait."),
+            _("See what Meta's Business Manager says about the account."),
+        ),
+        Trouble.LIMIT: (
+            _("The Twilio account of %(name)s has reached its limit for today: messages wait."),
+            _("It goes on tomorrow, or as soon as the account is upgraded."),
+        ),
+        Trouble.SANDBOX: (
+            _("Twilio treats %(name)s as a sandbox number: its messages wait."),
+            _("Finish registering the number in Twilio's console."),
+        ),
+        Trouble.SETUP: (
+            _("%(name)s is not set up as a WhatsApp sender at Twilio: its messages wait."),
+            _("Compare number and account with the WhatsApp senders in Twilio's console."),
+        ),
+    }
+    return said.get(Trouble(why)) or ("", "") if why in set(Trouble) else _by_hand()
+
+
+def _by_hand() -> tuple[str, str]:
+    return _("%(name)s is paused: whatever goes out through it waits."), ""
+
+
+# Doors --------------------------------------------------------------------------------------------
+
+
+@supervisor_required
+@require_GET
+def refresh(request: OperatorRequest) -> HttpResponse:
+    found = of(request.operator, clock.now())
+    tag = http.etag(found, get_language())
+    response = http.unchanged(request, tag) or _drawn(request, found)
+    response["ETag"] = tag
+    return response
+
+
+@supervisor_required
+@require_POST
+def resume(request: OperatorRequest, sender_id: UUID) -> HttpResponse:
+    """Whoever comes second has nothing left to do, and is told so."""
+    own = Sender.objects.for_organization(request.operator.organization)
+    sender = own.filter(public_id=sender_id).first()
+    if sender is None:
+        raise Http404
+    now = clock.now()
+    done = pauses.resume(sender, cause=desk.cause(request.operator, "panel"), now=now)
+    name = {"name": sender.name}
+    said = _("%(name)s goes on.") % name if done else _("%(name)s was going on already.") % name
+    if http.wants_fragment(request):
+        response = _drawn(request, of(request.operator, now), said=said, status=200 if done else 409)
+        response["HX-Trigger"] = "console:done" if done else "console:refused"
+        return response
+    messages.info(request, said)
+    return http.SeeOther(reverse("operator-work"))
+
+
+def _drawn(request: OperatorRequest, found: list[Banner], status: int = 200, **more: Any) -> HttpResponse:
+    return render(request, "operator/_troubles_refresh.html", {"troubles": found, **more}, status=status)
