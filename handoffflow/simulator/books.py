@@ -174,6 +174,17 @@ def look(ledger: Ledger, customer: str) -> None:
             plan(connection, row["sid"], [Step(0, "read")], now=now)
 
 
+def type(ledger: Ledger, message: Message) -> None:
+    """The desk is typing. What the customer had written until then is read."""
+    now = ledger.clock()
+    with ledger.writing() as connection:
+        connection.execute("UPDATE customers SET typing_at = ? WHERE address = ?", (now, message.customer))
+        connection.execute(
+            "UPDATE messages SET seen = ? WHERE customer = ? AND direction = 'inbound' AND id <= ? AND seen IS NULL",
+            (now, message.customer, message.id),
+        )
+
+
 def redact(ledger: Ledger, sid: str) -> None:
     with ledger.writing() as connection:
         connection.execute("UPDATE messages SET body = '', updated = ? WHERE sid = ?", (ledger.clock(), sid))

@@ -28,6 +28,7 @@ class Customer:
     created: float
     refuses: int | None
     known_at: float | None
+    typing_at: float | None
 
     @property
     def phone(self) -> str | None:

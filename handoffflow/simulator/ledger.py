@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS requests (
   customer TEXT, fault TEXT, status INTEGER, ms REAL, sid TEXT);
 CREATE TABLE IF NOT EXISTS customers (
   id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE, name TEXT NOT NULL, user_id TEXT NOT NULL,
-  created REAL NOT NULL, refuses INTEGER, known_at REAL);
+  created REAL NOT NULL, refuses INTEGER, known_at REAL, typing_at REAL);
 CREATE TABLE IF NOT EXISTS messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT, sid TEXT NOT NULL UNIQUE, direction TEXT NOT NULL,
   customer TEXT NOT NULL, number TEXT NOT NULL, service TEXT, body TEXT NOT NULL, template TEXT,
@@ -122,6 +122,13 @@ class Step:
     silent: bool = False
 
 
+def _catch_up(connection: sqlite3.Connection) -> None:
+    """A ledger that was begun by an earlier version."""
+    columns = {row["name"] for row in connection.execute("PRAGMA table_info(customers)")}
+    if "typing_at" not in columns:
+        connection.execute("ALTER TABLE customers ADD COLUMN typing_at REAL")
+
+
 def new_sid(prefix: str) -> str:
     return prefix + uuid.uuid4().hex
 
@@ -145,6 +152,7 @@ class Ledger:
             if known is None:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(_SCHEMA)
+            _catch_up(connection)
 
     def close(self) -> None:
         """Close what is idle; the ledger opens again by itself when it is asked something."""

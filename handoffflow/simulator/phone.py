@@ -18,14 +18,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from handoffflow.simulator import attachments, books, customers, faults, screen
+from handoffflow.simulator import attachments, books, customers, failures, faults, screen
 from handoffflow.simulator.customers import Customer
 from handoffflow.simulator.ledger import Ledger
 
 SHOP = "Casa Aurora"
 OPERATORS = (("ana", 8), ("bia", 10), ("caio", 5))
-# What *Fail the next send* makes happen: WhatsApp turns the message away for now, so trying again helps.
-FAILURE = 63018
 LONGEST = 4096
 CHOOSABLE = 12
 _RANGE = re.compile(r"bytes=(\d{1,9})-(\d{0,9})\Z")
@@ -59,7 +57,13 @@ def _page(request: HttpRequest, *, split: bool) -> HttpResponse:
     chosen = newest if customer in newest else [customer, *newest]
     context = _context(request, ledger, customer, split=split)
     host = urlsplit(settings.APP_URL).netloc
-    shell = {"people": chosen, "shop": SHOP, "host": host, "seen": _version(request, context)}
+    shell = {
+        "failures": failures.choices(),
+        "people": chosen,
+        "shop": SHOP,
+        "host": host,
+        "seen": _version(request, context),
+    }
     return render(request, "simulator/phone.html", context | shell)
 
 
@@ -105,7 +109,7 @@ def act(request: HttpRequest, number: int, name: str) -> HttpResponse:
     elif faults.armed(ledger, customer=customer.address):
         faults.disarm(ledger, customer=customer.address)
     else:
-        faults.script(ledger, "failed", customer=customer.address, code=FAILURE)
+        failures.arm(ledger, customer.address, request.POST.get("code", ""))
     return after(request, ledger, customer)
 
 
@@ -184,6 +188,7 @@ def _context(request: HttpRequest, ledger: Ledger, customer: Customer, *, split:
         "customer": customer,
         "bubbles": screen.bubbles(ledger, customer),
         "facts": screen.facts(ledger, customer),
+        "typing": screen.typing(ledger, customer),
         "armed": faults.armed(ledger, customer=customer.address),
         "operators": OPERATORS,
         "signed_in": user.get_username() if user is not None and user.is_authenticated else "",

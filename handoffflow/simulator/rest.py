@@ -22,6 +22,9 @@ FILES = "/files/"
 """Stands for the other host that Twilio's files are on: no password, and a name that nobody guesses."""
 
 
+TYPING = "/v2/Indicators/Typing.json"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     method: str
@@ -57,6 +60,8 @@ def answer(ledger: Ledger, account: Account, request: Request) -> Reply:
         if request.path.startswith(FILES):
             return _file(ledger, request.path.removeprefix(FILES))
         match = _PATH.match(request.path)
+        if request.path == TYPING:
+            return _typing(ledger, account, request)
         authenticate(account, request.authorization)
         if request.path == contents.PATH:
             return Reply(200, contents.page(account, request.query))
@@ -81,6 +86,20 @@ def authenticate(account: Account, header: str) -> None:
     kind, _, given = header.partition(" ")
     if kind.lower() != "basic" or not hmac.compare_digest(given.encode(), expected.encode()):
         raise Refused(20003, status=401)
+
+
+def _typing(ledger: Ledger, account: Account, request: Request) -> Reply:
+    """Show that somebody types, under a message of the customer, which counts as read from then on."""
+    authenticate(account, request.authorization)
+    message = ledger.message(one(request.form, "messageId") or "")
+    if (
+        request.method != "POST"
+        or one(request.form, "channel") != "whatsapp"
+        or not (message and message.inbound)
+    ):
+        raise Refused(20404, status=404)
+    books.type(ledger, message)
+    return Reply(200, {"success": True})
 
 
 def _messages(ledger: Ledger, account: Account, request: Request) -> Reply:

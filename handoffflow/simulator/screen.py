@@ -99,6 +99,17 @@ def content_of(message: Message) -> Shown | None:
     return contents.shown(message.template, json.loads(message.extra.get("ContentVariables") or "{}"))
 
 
+TYPING_SECONDS = 25.0
+
+
+def typing(ledger: Ledger, customer: Customer) -> bool:
+    """Whether the phone shows that the desk types: for 25 seconds, or until a message comes."""
+    if customer.typing_at is None or ledger.clock() - customer.typing_at > TYPING_SECONDS:
+        return False
+    query = "SELECT 1 FROM messages WHERE customer = ? AND direction <> 'inbound' AND created > ? LIMIT 1"
+    return not ledger.all(query, customer.address, customer.typing_at)
+
+
 def _runs(body: str) -> tuple[Run, ...]:
     """WhatsApp shows ``*these words*`` in bold."""
     pieces = _BOLD.split(body)
@@ -116,12 +127,12 @@ def _webhooks(ledger: Ledger, customer: Customer) -> dict[str, Job]:
 
 
 def _tick(message: Message, webhook: Job | None, answered: int) -> str:
-    """Blue only once the desk has replied: opening a chat there tells the customer nothing."""
+    """Blue once the desk has replied or shown that it types: opening a chat there tells the customer nothing."""
     if webhook is not None and webhook.done is None:
         return "waiting"
     if webhook is None or webhook.result != "200":
         return "lost"
-    return "read" if message.id < answered else "delivered"
+    return "read" if message.id < answered or message.seen else "delivered"
 
 
 def _files(ledger: Ledger, message: Message) -> tuple[File, ...]:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from conversations import clock
+from conversations import clock, typing_signs
 from conversations.models import Conversation
 from operators import forms, http, presence
 from operators.http import OperatorRequest, operator_required
@@ -21,7 +21,7 @@ from operators.models import PresenceStatus
 @require_POST
 def here(request: OperatorRequest) -> HttpResponse:
     """``status`` chooses; without it this is a beat: ``idle`` seconds, the ``conversation`` looked
-    at and whether they are ``typing`` there, the one that they have ``left``."""
+    at and whether they are ``typing`` there (a ``reply``, and no note), the one that they have ``left``."""
     now = clock.now()
     chosen = request.POST.get("status")
     if chosen in PresenceStatus.values:
@@ -37,12 +37,15 @@ def _look(request: OperatorRequest, now: datetime) -> None:
     if left := _find(request, "left"):
         presence.close(request.operator, left)
     if seen := _find(request, "conversation"):
-        presence.view(request.operator, seen, typing=request.POST.get("typing") == "1", now=now)
+        typing = request.POST.get("typing") == "1"
+        presence.view(request.operator, seen, typing=typing, now=now)
+        if typing and request.POST.get("reply") == "1" and seen.operator_id == request.operator.pk:
+            typing_signs.show(seen, now)
 
 
 def _find(request: OperatorRequest, name: str) -> Conversation | None:
     told = request.POST.get(name, "")
-    visible = Conversation.objects.visible_to(request.operator)
+    visible = Conversation.objects.visible_to(request.operator).select_related("sender")
     return visible.filter(public_id=told).first() if _is_id(told) else None
 
 

@@ -5,7 +5,7 @@ const BEAT = 25000, HIDDEN = 5000, STILL = 5000, TOUCH = 1000;
 const touchedAt = `touched:${user}`, chosen = `presence:${user}`;
 const menu = find("#presence");
 let beaten = 0, looking = "", typedAt = 0, typing = false, gone = false, hiddenSince = document.hidden ? 0 : Infinity;
-let typedIn = "", team = null, viewers = {};
+let typedIn = "", replying = false, team = null, viewers = {};
 
 // The beat --------------------------------------------------------------------------------------
 
@@ -46,7 +46,8 @@ function beat() {
   const here = seen(), left = looking && looking !== here ? looking : "";
   looking = here;
   const idle = Math.max(0, Math.round((Date.now() - touched()) / 1000));
-  return post({ idle, conversation: here, typing: typing && here ? "1" : "", ...(left && { left }) });
+  const writes = typing && here;
+  return post({ idle, conversation: here, typing: writes ? "1" : "", reply: writes && replying ? "1" : "", ...(left && { left }) });
 }
 
 /** What changed is said at once; timers of hidden tabs sleep, so every word of the stream is a chance as well. */
@@ -65,6 +66,7 @@ function look() {
 document.addEventListener("input", ({ target }) => {
   if (target.id !== "message" && target.id !== "note-text") return;
   typedAt = Date.now();
+  replying = target.id === "message";
   typedIn = conversation();
   look();
 });

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conversations import clock, delivery, errors, statuses, work
+from conversations import clock, delivery, errors, outcomes, statuses, work
 from conversations.models import ContactAddress, Conversation, Delivery, Message, Status
 from conversations.statuses import LATTICE
 from conversations.twilio import client
@@ -197,6 +197,17 @@ class TestSentOnceMore:
             report(before, status, sid=first, code=63024 if status == "undelivered" else None)
 
         assert shown(sent) == ("accepted", "sending")
+
+    def test_even_if_such_a_report_comes_before_the_next_attempt(self, sent: Delivery) -> None:
+        """It would take the line for one that Twilio has, and nobody would send it."""
+        first, before = sid_of(sent), reload(sent)
+        undelivered(sent, 63012)
+        (row,), _next = work.claim_due(work.handlers["delivery"], in_(minutes=5), limit=1)
+        outcomes.send_again(row, clock.now())
+
+        report(before, "sent", sid=first)
+
+        assert shown(sent) == ("queued", "queued")
 
     @pytest.mark.parametrize("code", ONCE)
     def test_once_when_it_was_refused_at_once(

@@ -246,3 +246,62 @@ class TestAttachments:
 
         assert kind == "image/png"
         assert content.endswith(b"IEND\xaeB`\x82")
+
+
+class TestTyping:
+    def test_shows_that_the_desk_types_and_has_read(self, web: Client, ledger: Ledger) -> None:
+        customer = customers.meet(ledger, "whatsapp:+5500900000001", name="Iara")
+        sid = books.receive(ledger, customer=customer.address, number="whatsapp:+551150280000", body="oi")
+        message = ledger.message(sid)
+        assert message is not None
+
+        books.type(ledger, message)
+
+        current = customers.get(ledger, customer.id)
+        assert current is not None
+        assert screen.typing(ledger, current)
+        assert 'id="typing"' in web.get(f"/simulator/?as={customer.id}").content.decode()
+        assert (ledger.message(sid) or message).seen is not None
+
+    def test_ends_with_the_reply_or_by_itself(self, ledger: Ledger) -> None:
+        customer = customers.meet(ledger, "whatsapp:+5500900000001", name="Iara")
+        sid = books.receive(ledger, customer=customer.address, number="whatsapp:+551150280000", body="oi")
+        message = ledger.message(sid)
+        assert message is not None
+        books.type(ledger, message)
+        at, current = ledger.clock(), customers.get(ledger, customer.id)
+        assert current is not None
+
+        ledger.clock = lambda: at + 26
+        assert not screen.typing(ledger, current)
+
+        ledger.clock = lambda: at + 5
+        draft = books.Draft(customer=customer.address, number="whatsapp:+551150280000", body="Olá")
+        books.accept(ledger, draft, steps=[])
+        assert not screen.typing(ledger, current)
+
+
+class TestWhatGoesWrong:
+    @pytest.mark.parametrize(
+        ("code", "armed"),
+        [
+            ("63051", ("failed", 63051)),
+            ("20003", ("refused", 20003)),
+            ("", ("failed", 63018)),
+            ("x", ("failed", 63018)),
+        ],
+    )
+    def test_is_chosen_by_its_code(
+        self, web: Client, ledger: Ledger, joao: Customer, code: str, armed: tuple[str, int]
+    ) -> None:
+        post(web, f"/simulator/c/{joao.id}/act/fail/", code=code)
+
+        kind = "rest" if armed[0] == "refused" else "callback"
+        fault = faults.take(ledger, kind, joao.address)
+        assert fault is not None
+        assert (fault.name, fault.options["code"]) == armed
+
+    def test_is_offered_in_three_groups(self, web: Client, joao: Customer) -> None:
+        page = web.get(f"/simulator/?as={joao.id}").content.decode()
+
+        assert page.count("<optgroup") == 3
