@@ -17,7 +17,7 @@ from typing import Any
 
 from bench import databases, environment, machine, report
 
-PARTS = ("webhook", "panels", "worker", "paths", "admin")
+PARTS = ("webhook", "panels", "worker", "pace", "paths", "admin")
 
 
 def main() -> None:

@@ -30,6 +30,10 @@ def _panels(name: str) -> Callable[[dict[str, Any]], float]:
     return lambda one: float(one["panels"]["100"][name]["median"])
 
 
+def _of_pace(one: dict[str, Any]) -> float:
+    return 100 * float(one["pace"]["of_pace"])
+
+
 AIMS = (
     Aim(
         "CPU of a webhook ≤ 8 times the floor's",
@@ -61,6 +65,8 @@ AIMS = (
         "of it",
         least=0.65,
     ),
+    Aim("a number's pace is kept: not over 105 %", BOTH, _of_pace, "%", most=105),
+    Aim("… and not under 95 %", BOTH, _of_pace, "%", least=95),
     Aim(
         "lists, pages and search of the admin over a million messages ≤ 150 ms",
         ("sqlite",),

@@ -12,10 +12,12 @@ from django.test import Client
 
 from bench.plan import CUSTOMERS
 from conversations import clock
-from conversations.models import Author, Conversation, Delivery, Message, Queue, Status
+from conversations.models import Author, Contact, Conversation, Delivery, Message, Mode, Queue, Sender, Status
 from operators.models import Operator
 from tests import builders
 
+UNBOUNDED = 30_000
+"""Messages a second of a number whose pace is not what is measured."""
 ADDRESSES = [f"whatsapp:+55119{number:08d}" for number in range(CUSTOMERS)]
 
 
@@ -27,7 +29,28 @@ def held() -> list[Conversation]:
     # What the bot and the queue said on the way here is not part of any measurement.
     Delivery.objects.exclude(due_at=None).update(due_at=None, state="cancelled")
     Message.objects.filter(status=Status.QUEUED).update(status=Status.CANCELLED)
+    Sender.objects.update(per_second=UNBOUNDED)
     return list(Conversation.objects.with_parties().filter(operator=ana).order_by("pk"))
+
+
+def many(count: int) -> list[Conversation]:
+    """So many more of Ana's conversations, made at once: nothing but their lines is of interest."""
+    ana, sender, now = _operator("ana-2", capacity=count), builders.make_sender(), clock.now()
+    contacts = Contact.objects.bulk_create(
+        Contact(organization=sender.organization, name=f"Cliente {number}") for number in range(count)
+    )
+    rows = Conversation.objects.bulk_create(
+        Conversation(
+            sender=sender,
+            contact=contact,
+            mode=Mode.HUMAN,
+            operator=ana,
+            window_expires_at=now + timedelta(hours=23),
+            reply_address=f"whatsapp:+55219{number:08d}",
+        )
+        for number, contact in enumerate(contacts)
+    )
+    return list(Conversation.objects.with_parties().filter(pk__in=[row.pk for row in rows]).order_by("pk"))
 
 
 def cookies(count: int) -> list[str]:

@@ -12,10 +12,10 @@ from django.db import transaction
 
 from bench import cast, figures, machine, processes
 from bench.environment import HOST
-from bench.plan import CALL_SECONDS, ENQUEUED_PER_SECOND
+from bench.plan import CALL_SECONDS, ENQUEUED_PER_SECOND, PACE
 from conversations import clock, replies
 from conversations.contract import Cause
-from conversations.models import Author, Conversation, Delivery
+from conversations.models import Author, Conversation, Delivery, Sender
 from conversations.worker import Worker
 
 PATIENCE_SECONDS = 120.0
@@ -53,6 +53,45 @@ def throughput(
         "pss_mb": memory,
         "load": machine.load(),
     }
+
+
+def pace(
+    port: int, env: Mapping[str, str], conversations: list[Conversation], count: int
+) -> dict[str, float]:
+    """Messages wait in many conversations of a number that keeps its pace; the worker has nothing else to do."""
+    Sender.objects.update(per_second=PACE)
+    cast.waiting(conversations, count)
+    _taken(port)
+    taken: list[Taken] = []
+    memory: list[float] = []
+    with processes.running("manage.py", "serve", "--only", "worker", env=env) as worker:
+        deadline = time.monotonic() + PATIENCE_SECONDS + 2 * count / PACE
+        while len(taken) < count and time.monotonic() < deadline:
+            time.sleep(0.5)
+            taken += _taken(port)
+            if len(taken) > count / 10:
+                memory.append(worker.pss_mb())
+    times = sorted(at for at, _mid, _to in taken)
+    return {
+        "of_pace": (len(times) - 1) / (times[-1] - times[0]) / PACE,
+        "busiest_second": _busiest(times),
+        "lost": count - len({mid for _at, mid, _to in taken}),
+        "twice": len(taken) - len({mid for _at, mid, _to in taken}),
+        "out_of_order": _out_of_order(taken),
+        "pss_mb": max(memory),
+        "grown_mb": memory[-1] - memory[0],
+        "load": machine.load(),
+    }
+
+
+def _busiest(times: list[float]) -> int:
+    """The most in any one second."""
+    most, first = 0, 0
+    for last, at in enumerate(times):
+        while at - times[first] >= 1:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
 
 
 def latency(port: int, conversations: list[Conversation], seconds: float) -> dict[str, float]:

@@ -9,6 +9,8 @@ CONNECTIONS = 16
 PER_SECOND = 10
 """Messages a second that panels see."""
 ENQUEUED_PER_SECOND = 20
+PACE = 80
+"""Messages a second that the number may send whose pace is looked at; the others may send as many as they can."""
 CALL_SECONDS = 0.1
 """How long the stand-in for Twilio takes over a message."""
 
@@ -24,6 +26,8 @@ class Plan:
     concurrencies: tuple[tuple[int, int], ...]
     """How many conversations have messages waiting, and how many messages in all."""
     enqueue_seconds: float
+    paced: tuple[int, int]
+    """As above, of a number that keeps its pace."""
 
 
 QUICK = Plan(
@@ -35,6 +39,7 @@ QUICK = Plan(
     worker_rounds=1,
     concurrencies=((1, 20), (20, 300), (100, 800)),
     enqueue_seconds=4.0,
+    paced=(200, 1000),
 )
 FULL = Plan(
     rounds=7,
@@ -45,4 +50,5 @@ FULL = Plan(
     worker_rounds=5,
     concurrencies=((1, 50), (20, 1000), (100, 3000)),
     enqueue_seconds=10.0,
+    paced=(2000, 10_000),
 )

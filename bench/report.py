@@ -21,6 +21,7 @@ def _lines(about: dict[str, Any], results: Results) -> Iterator[str]:
         ("Inbound webhook", "webhook", _webhook),
         ("From a message to the open panels", "panels", _panels),
         ("Worker", "worker", _worker),
+        ("A number's pace", "pace", _pace),
         ("Inside one process", "paths", _paths),
         ("The admin", "admin", _admin),
     ):
@@ -130,6 +131,28 @@ def _worker(measured: dict[str, Any]) -> Iterator[str]:
         )
         for name, worker in measured.items()
         for width, one in worker["throughput"].items()
+    )
+    yield from _table(head, rows)
+
+
+def _pace(measured: dict[str, Any]) -> Iterator[str]:
+    head = (
+        *("database", "messages", "conversations", "of the pace", "busiest second"),
+        *("lost", "twice", "out of order", "MB", "grown by", "load"),
+    )
+    rows = (
+        (
+            *(
+                name,
+                str(one["count"]),
+                str(one["width"]),
+                f"{one['of_pace']:.1%}",
+                str(one["busiest_second"]),
+            ),
+            *(str(one[bad]) for bad in ("lost", "twice", "out_of_order")),
+            *(f"{one['pss_mb']:.0f}", f"{one['grown_mb']:.1f}", f"{one['load']:.1f}"),
+        )
+        for name, one in measured.items()
     )
     yield from _table(head, rows)
 

@@ -41,6 +41,8 @@ def main(name: str, form: str, parts: str, out: str) -> None:
         results |= _served(database, plan, parts)
     if "worker" in parts.split(","):
         results["worker"] = _worker(conversations, plan)
+    if "pace" in parts.split(","):
+        results["pace"] = _pace(plan)
     Path(out).write_text(json.dumps(results))
 
 
@@ -88,6 +90,16 @@ def _panels(ours: Process, plan: Plan, browsers: list[str]) -> dict[str, Any]:
         said = make(int(plan.panel_seconds * PER_SECOND))
         rounds.append(uvloop.run(panels.measure(ours, browsers, said, plan)))
     return figures.per_name(rounds)
+
+
+def _pace(plan: Plan) -> dict[str, Any]:
+    from bench import cast, outbox
+
+    port = int(os.environ["TWILIO_API_URL"].rpartition(":")[2])
+    slow = ("-m", "bench.slow_twilio", str(port), str(CALL_SECONDS))
+    width, count = plan.paced
+    with processes.running(*slow, env=os.environ, port=port):
+        return outbox.pace(port, os.environ, cast.many(width), count) | {"width": width, "count": count}
 
 
 def _worker(conversations: list[Conversation], plan: Plan) -> dict[str, Any]:
