@@ -40,6 +40,7 @@ from conversations.models import (
     Sender,
     TurnKind,
     WebhookOutcome,
+    WebhookSource,
 )
 from conversations.twilio import payloads
 from conversations.twilio.payloads import InboundMessage
@@ -55,11 +56,22 @@ class Ignored(Exception):
     """Nothing to store in any thread; the reason it says goes into the raw row."""
 
 
-def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> InboundWebhook:
+def receive(
+    params: Mapping[str, str],
+    *,
+    sender: Sender,
+    now: datetime,
+    at: datetime | None = None,
+    source: WebhookSource = WebhookSource.WEBHOOK,
+    overtaken: bool = False,
+) -> InboundWebhook:
     """Store the raw form and apply it, in one transaction; what became of it is in the row's ``outcome``.
 
     If it cannot be applied, that transaction leaves nothing, and another keeps the raw row alone: as ``failed`` it is
     tried again by the worker. Until one of the two is committed Twilio has no answer, so nothing is lost between them.
+
+    What comes later than it was sent is told when that was (``at``), and whether the same customer is known to have
+    said more since (``overtaken``).
     """
     form = payloads.readable(params)
     raw = InboundWebhook(
@@ -67,10 +79,11 @@ def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> Inbo
         sender=sender,
         provider_sid=payloads.parse_inbound(form).sid,
         params=form,
-        received_at=now,
+        source=source,
+        received_at=at or now,
     )
     try:
-        _apply_and_keep(raw, sender, now)
+        _apply_and_keep(raw, sender, now, overtaken)
     except Exception as error:  # the raw form must stay, whatever went wrong with it
         if _lost(error):
             raise
@@ -80,13 +93,14 @@ def receive(params: Mapping[str, str], *, sender: Sender, now: datetime) -> Inbo
 
 
 @atomically
-def _apply_and_keep(raw: InboundWebhook, sender: Sender, now: datetime) -> None:
-    _apply(raw, sender, now)
+def _apply_and_keep(raw: InboundWebhook, sender: Sender, now: datetime, overtaken: bool) -> None:
+    _apply(raw, sender, now, overtaken)
     _keep(raw)
 
 
-def _apply(raw: InboundWebhook, sender: Sender, now: datetime) -> None:
-    raw.message = apply(payloads.parse_inbound(raw.params), sender=sender, at=raw.received_at, now=now)
+def _apply(raw: InboundWebhook, sender: Sender, now: datetime, overtaken: bool = False) -> None:
+    inbound = payloads.parse_inbound(raw.params)
+    raw.message = apply(inbound, sender=sender, at=raw.received_at, now=now, overtaken=overtaken)
     raw.outcome = WebhookOutcome.APPLIED
 
 
@@ -146,7 +160,9 @@ def _note(raw: InboundWebhook, error: Exception, now: datetime) -> None:
         raw.due_at = now + TRY_AGAIN
 
 
-def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetime) -> Message:
+def apply(
+    inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetime, overtaken: bool = False
+) -> Message:
     """The bubble in its thread, and what follows from it: a handoff, its end, or the bot's duty to answer.
 
     One that came ``at`` an earlier time keeps that time.
@@ -158,7 +174,7 @@ def apply(inbound: InboundMessage, *, sender: Sender, at: datetime, now: datetim
     failpoints.reached("intake.locked")
     message = _append(taken, inbound, at, now, late=late)
     failpoints.reached("intake.appended")
-    if not late or _still_counts(taken, message):
+    if not late or _still_counts(taken, message, overtaken):
         _follow(taken, message, now)
     failpoints.reached("intake.followed")
     return message
@@ -210,14 +226,14 @@ def _replied(taken: Conversation, sid: str) -> Message | None:
     return Message.objects.filter(conversation=taken, provider_sid=sid).first() if sid else None
 
 
-def _still_counts(taken: Conversation, late: Message) -> bool:
+def _still_counts(taken: Conversation, late: Message, overtaken: bool) -> bool:
     """Once something newer was said a late message needs no answer, but it may still be obeyed: a request for
     a person until one was called, a request for silence until the customer writes on."""
     newer = Message.objects.filter(conversation=taken, occurred_at__gt=late.occurred_at)
-    if not newer.exists():
+    if not overtaken and not newer.exists():
         return True
     if words.opts_out(late.body):
-        return not newer.filter(author=Author.CUSTOMER).exists()
+        return not overtaken and not newer.filter(author=Author.CUSTOMER).exists()
     called = Handoff.objects.filter(conversation=taken, requested_at__gt=late.occurred_at)
     return words.asks_for_person(late.body) and not called.exists()
 

@@ -36,6 +36,7 @@ MODULES = [
     "conversations.retry",
     "conversations.media",
     "conversations.deadlines",
+    "conversations.reconcile",
     "conversations.template_sync",
     "conversations.trials",
     "conversations.typing_signs",
@@ -64,7 +65,7 @@ class Handler:
 
 handlers: dict[str, Handler] = {}
 beginnings: list[Callable[[datetime], None]] = []
-"""What a worker does once when it starts; here too a function registers itself."""
+"""What a worker does once before its first row; here too a function registers itself."""
 
 
 def handles(
@@ -102,17 +103,14 @@ def handles(
 
 
 def begins(function: Callable[[datetime], None]) -> Callable[[datetime], None]:
+    """Let a worker call this once, before its first row. Should any of them raise, all are called again a moment later."""
     beginnings.append(function)
     return function
 
 
 def begin(now: datetime) -> None:
-    """One that fails keeps nobody from working."""
     for function in beginnings:
-        try:
-            function(now)
-        except Exception as error:  # noqa: BLE001 - the worker's edge
-            logger.error("%s failed at the start: %s", function.__module__, trace.described(error))
+        function(now)
 
 
 def load_handlers() -> None:

@@ -37,6 +37,7 @@ class Worker:
         self._freed: set[str] = set()
         self._next: dict[str, datetime | None] = {}
         self._all_at = 0.0
+        self._begun = False
         self._not_before: dict[str, float] = {}
         self._beaten = asyncio.Event()
         self._started = threading.Event()
@@ -87,7 +88,6 @@ class Worker:
         self._started.set()
         try:
             await self._beaten.wait()  # whoever is due has to know since when somebody works
-            await work.in_thread(work.begin, clock.now())
             while not self.stopping:
                 await self._round()
         finally:
@@ -101,6 +101,9 @@ class Worker:
         """Start what is due; then wait for a ring, finished rows, the next due row, or the poll."""
         self._woken.clear()
         try:
+            if not self._begun:
+                await work.in_thread(work.begin, clock.now())
+                self._begun = True
             await self._claim(self._names())
         except Exception as error:  # noqa: BLE001 - a database that is away comes back
             logger.error("worker cannot claim: %s", trace.described(error))

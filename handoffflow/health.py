@@ -14,7 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from conversations.models import Delivery, WorkerHeartbeat
+from conversations.models import Delivery, Reconciliation, WorkerHeartbeat
 from conversations.models.base import Due
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,8 @@ def inspect(now: datetime) -> dict[str, Any]:
         "migrations": "ok",
         "worker": "ok" if _beats(now) else "silent",
         "oldest_due_seconds": _oldest_due(now),
+        # Says nothing of this installation's fitness: when Twilio is away, nothing is gained by taking this away too.
+        "twilio_list": "failing" if _unreadable() else "ok",
     }
 
 
@@ -63,6 +65,10 @@ def _beats(now: datetime) -> bool:
     if not settings.WORKER_EXPECTED:
         return True
     return WorkerHeartbeat.objects.filter(beat_at__gte=now - timedelta(seconds=BEAT_SECONDS)).exists()
+
+
+def _unreadable() -> bool:
+    return Reconciliation.objects.exclude(failing_since=None).exists()
 
 
 def _oldest_due(now: datetime) -> int:

@@ -12,11 +12,12 @@ from conversations.models.delivery import UNSETTLED, Delivery, DeliveryState, St
 from conversations.models.event import Event
 from conversations.models.handoff import DueKind, Handoff, Outcomes, Reasons, Resume
 from conversations.models.heartbeat import WorkerHeartbeat
-from conversations.models.inbound import InboundWebhook, WebhookOutcome
+from conversations.models.inbound import InboundWebhook, WebhookOutcome, WebhookSource
 from conversations.models.message import Author, Kind, Message, Status
 from conversations.models.note import Note, NoteKind
 from conversations.models.organization import ADDRESS_LENGTH, SANDBOX, BotEngineName, Organization, Sender
 from conversations.models.queue import BotAnswer, Queue, WaitingThen
+from conversations.models.reconciliation import Reconciliation
 from conversations.models.template import Approval, Category, Template, TemplateSync
 from conversations.models.typing_sign import TypingSign
 
@@ -56,6 +57,7 @@ __all__ = [
     "Public",
     "Queue",
     "Reasons",
+    "Reconciliation",
     "Resume",
     "Sender",
     "Status",
@@ -66,5 +68,6 @@ __all__ = [
     "TypingSign",
     "WaitingThen",
     "WebhookOutcome",
+    "WebhookSource",
     "WorkerHeartbeat",
 ]

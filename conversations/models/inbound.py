@@ -15,11 +15,21 @@ class WebhookOutcome(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+class WebhookSource(models.TextChoices):
+    WEBHOOK = "webhook", _("webhook")
+    LIST = "list", _("Twilio's list")
+
+
 class InboundWebhook(Due, Public):
-    """The raw form of every accepted message webhook, and what became of it."""
+    """The raw form of every accepted message webhook, and what became of it.
+
+    A message that Twilio lists and whose webhook never came has a form made of what the list says, and ``received_at``
+    is then when Twilio received it.
+    """
 
     organization = models.ForeignKey(Organization, models.PROTECT, null=True, blank=True)
     sender = models.ForeignKey(Sender, models.PROTECT, null=True, blank=True)
+    source = models.CharField(max_length=10, choices=WebhookSource.choices, default=WebhookSource.WEBHOOK)
     provider_sid = models.CharField(max_length=64, db_index=True)
     params = models.JSONField()
     outcome = models.CharField(max_length=10, choices=WebhookOutcome.choices)

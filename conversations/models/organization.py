@@ -68,6 +68,17 @@ class Sender(Public, Due):
     address = models.CharField(_("WhatsApp address"), max_length=ADDRESS_LENGTH, help_text="whatsapp:+5511…")
     account_sid = models.CharField(_("Twilio account SID"), max_length=64)
     auth_token_encrypted = models.TextField(blank=True, default="", editable=False)
+    secondary_token_encrypted = models.TextField(blank=True, default="", editable=False)
+    secondary_signed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When Twilio was last seen to sign with the second token: from then on it is the first one there."""
+    api_key_sid = models.CharField(
+        _("API key SID"),
+        max_length=64,
+        blank=True,
+        default="",
+        help_text=_("SK…, if messages are sent with one"),
+    )
+    api_key_secret_encrypted = models.TextField(blank=True, default="", editable=False)
     messaging_service_sid = models.CharField(
         _("Messaging Service SID"), max_length=64, blank=True, default=""
     )
@@ -118,25 +129,58 @@ class Sender(Public, Due):
     @property
     def interval(self) -> timedelta:
         """From one message to the next at the pace it is allowed."""
-        if self.address == SANDBOX:
+        if self.sandbox:
             return SANDBOX_PAUSE
         return timedelta(seconds=1) / max(1, self.per_second)
+
+    @property
+    def of_environments_account(self) -> bool:
+        return bool(self.account_sid) and self.account_sid == settings.TWILIO_SID
+
+    @property
+    def sandbox(self) -> bool:
+        """Twilio's shared number: only who has joined can be written to."""
+        return self.address == SANDBOX
 
     @property
     def auth_token(self) -> str:
         """This sender's own token, or the environment's when it is of the environment's account."""
         if self.auth_token_encrypted:
             return crypto.decrypt(self.auth_token_encrypted)
-        return settings.TWILIO_AUTH_TOKEN if self.account_sid == settings.TWILIO_SID else ""
+        return settings.TWILIO_AUTH_TOKEN if self.of_environments_account else ""
 
     @auth_token.setter
     def auth_token(self, plain: str) -> None:
         self.auth_token_encrypted = crypto.encrypt(plain)
 
     @property
+    def secondary_token(self) -> str:
+        """Accepted as well while the token is rotated."""
+        if self.secondary_token_encrypted:
+            return crypto.decrypt(self.secondary_token_encrypted)
+        return settings.TWILIO_AUTH_TOKEN_SECONDARY if self.of_environments_account else ""
+
+    @secondary_token.setter
+    def secondary_token(self, plain: str) -> None:
+        self.secondary_token_encrypted = crypto.encrypt(plain)
+
+    @property
+    def api_key_secret(self) -> str:
+        return crypto.decrypt(self.api_key_secret_encrypted)
+
+    @api_key_secret.setter
+    def api_key_secret(self, plain: str) -> None:
+        self.api_key_secret_encrypted = crypto.encrypt(plain)
+
+    @property
     def verifying_tokens(self) -> list[str]:
-        """Tokens that may have signed; the second one counts only while a rotation lasts. Never an empty one."""
-        tokens = [self.auth_token]
-        if self.account_sid == settings.TWILIO_SID:
-            tokens.append(settings.TWILIO_AUTH_TOKEN_SECONDARY)
-        return [token for token in tokens if token]
+        """Tokens that may have signed, the first one first. Never an empty one."""
+        return [token for token in (self.auth_token, self.secondary_token) if token]
+
+    def finish_rotation(self) -> bool:
+        """The second token, which Twilio signs with by now, becomes the first. False where there is none of our own."""
+        if not crypto.decrypt(self.secondary_token_encrypted):
+            return False
+        self.auth_token_encrypted, self.secondary_token_encrypted = self.secondary_token_encrypted, ""
+        self.secondary_signed_at = None
+        return True

@@ -10,9 +10,9 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from conversations.models import Delivery, Sender, WorkerHeartbeat
+from conversations.models import Delivery, Reconciliation, Sender, WorkerHeartbeat
 from handoffflow import health
-from tests.builders import make_held, make_operator
+from tests.builders import make_held, make_operator, make_sender
 
 
 def beat(*, seconds_ago: int) -> None:
@@ -46,7 +46,17 @@ class TestReadyz:
         assert response.status_code == 200
         assert response.json() == {
             "status": "ok", "database": "ok", "migrations": "ok", "worker": "ok", "oldest_due_seconds": 0,
+            "twilio_list": "ok",
         }  # fmt: skip
+
+    def test_is_ready_while_twilio_is_away_and_says_so(self, client: Client) -> None:
+        beat(seconds_ago=5)
+        Reconciliation.objects.create(sender=make_sender(), failing_since=timezone.now(), cause="busy")
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 200
+        assert response.json()["twilio_list"] == "failing"
 
     def test_is_not_ready_with_a_silent_worker(self, client: Client) -> None:
         beat(seconds_ago=31)

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from conversations import clock, delivery
 from conversations.models import (
@@ -23,11 +24,12 @@ from conversations.models import (
     Handoff,
     InboundWebhook,
     Message,
+    Reconciliation,
     Sender,
 )
 from conversations.twilio.client import Outcome
 from operators.models import Operator
-from operators.views.work import hour, moments
+from operators.views.work import board, hour, moments
 from tests import builders
 from tests.operators import backlog
 
@@ -148,6 +150,24 @@ class TestThePage:
         assert "Tudo em dia." in page
         assert "sem sinal há 47 s worker em app-2 · outro assumiu" in page
         assert "app-3" not in page
+
+    def test_tells_of_messages_that_never_reached_us(self, panel: Client, held: Conversation) -> None:
+        now, company = clock.now(), held.sender.organization
+        row = Reconciliation.objects.create(sender=held.sender, found=3, found_at=now - timedelta(minutes=5))
+
+        def told(**changes: Any) -> str:
+            Reconciliation.objects.update(**changes)
+            with translation.override("en"):
+                return " ".join(board.read(company, now).gaps)
+
+        assert "3 messages had not reached us" in told()
+        assert "gap" in markup(panel.get(PAGE))
+        assert told(found_at=now - timedelta(hours=2)) == ""
+        assert told(failing_since=now - timedelta(minutes=1), cause="server_error") == ""
+        assert "has not been readable since" in told(failing_since=now - timedelta(minutes=3))
+        assert "has refused the credentials since" in told(cause="credentials")
+        row.delete()
+        assert told() == ""
 
     def test_names_a_paused_sender(self, panel: Client, held: Conversation) -> None:
         Sender.objects.update(paused="credentials_refused", name="Loja Centro")

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from conversations import clock, intake
+from conversations import clock, intake, reconcile
 from conversations.models import (
     Author,
     Contact,
@@ -17,9 +17,12 @@ from conversations.models import (
     InboundWebhook,
     Message,
     Mode,
+    Reconciliation,
     WebhookOutcome,
 )
-from tests.builders import form, make_sender, make_with_bot, says, thread
+from conversations.twilio.client import Account
+from conversations.twilio.reading import Received
+from tests.builders import JOAO, form, make_sender, make_with_bot, says, thread
 from tests.races.sound import sound
 from tests.races.together import CROWDED, ROUNDS, Race, together
 
@@ -39,6 +42,31 @@ def test_fifty_copies_of_a_webhook_are_one_message(race: Race) -> None:
             assert Message.objects.filter(provider_sid=sid).count() == 1
             assert InboundWebhook.objects.filter(provider_sid=sid).count() == 50
             race.saw(applied=1, duplicate=49)
+    sound(thread())
+
+
+def test_a_webhook_and_the_pass_that_misses_it_are_one_message(race: Race) -> None:
+    conversation = make_with_bot()
+    row = Reconciliation.objects.create(sender=conversation.sender)
+    account = Account(conversation.sender.account_sid, "token", "http://127.0.0.1:9")
+    with together(2, race) as at_once:
+        for _round in range(ROUNDS):
+            sid = form()["MessageSid"]
+            listed = Received(sid=sid, from_=JOAO, to=conversation.sender.address, body="oi", at=clock.now())
+
+            webhook, _none = at_once.run(
+                [
+                    partial(says, "oi", sid=sid),
+                    partial(reconcile._bring_in, row, account, [(listed, False)], {}),
+                ]
+            )
+
+            assert _none is None
+            raws = InboundWebhook.objects.filter(provider_sid=sid).order_by("outcome")
+            assert [raw.outcome for raw in raws] == [WebhookOutcome.APPLIED, WebhookOutcome.DUPLICATE]
+            assert Message.objects.filter(provider_sid=sid).count() == 1
+            first = "webhook" if webhook.outcome == WebhookOutcome.APPLIED else "pass"
+            race.saw(**{f"{first}_first": 1})
     sound(thread())
 
 

@@ -22,6 +22,9 @@ WORKERS = 20
 GONE_FOR = timedelta(hours=1)
 """How long a worker that was killed is shown while another works."""
 
+COMPARED_LATE = timedelta(minutes=2)
+FETCHED_SHOWN = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
@@ -36,6 +39,7 @@ class Worker:
 class Board:
     verdict: str
     alarm: bool
+    gaps: list[str]
     tiles: list[Tile]
     jobs: Jobs
     workers: list[Worker]
@@ -43,7 +47,8 @@ class Board:
 
 
 def read(organization: Organization, now: datetime) -> Board:
-    senders = list(Sender.objects.for_organization(organization).values_list("pk", flat=True))
+    numbers = list(Sender.objects.for_organization(organization).select_related("reconciliation"))
+    senders = [number.pk for number in numbers]
     owed = [
         tiles.sends(senders, now),
         tiles.answers(senders, now),
@@ -56,11 +61,38 @@ def read(organization: Organization, now: datetime) -> Board:
     return Board(
         verdict=_silence() if nobody else _verdict(owed, waiting),
         alarm=nobody,
+        gaps=[said for number in numbers if (said := _gap(number, now))],
         tiles=owed,
         jobs=waiting,
         workers=workers,
         hour=hour.last(organization, senders, now),
     )
+
+
+def _gap(sender: Sender, now: datetime) -> str:
+    """What the comparison with Twilio's list has to say; most of the time nothing."""
+    compared = getattr(sender, "reconciliation", None)
+    if compared is None:
+        return ""
+    if compared.failing_since and now - compared.failing_since > COMPARED_LATE:
+        since = wording.recent(compared.failing_since, now)
+        if compared.cause == "credentials":
+            said = _(
+                "{name}: Twilio has refused the credentials since {time}. Lost messages are not fetched."
+            )
+        else:
+            said = _(
+                "{name}: Twilio's list has not been readable since {time}. Lost messages are not fetched."
+            )
+        return said.format(name=sender.name, time=since)
+    if compared.found_at and now - compared.found_at < FETCHED_SHOWN:
+        said = ngettext(
+            "{name}: {n} message had not reached us and was fetched from Twilio ({time}).",
+            "{name}: {n} messages had not reached us and were fetched from Twilio ({time}).",
+            compared.found,
+        )
+        return said.format(name=sender.name, n=compared.found, time=wording.recent(compared.found_at, now))
+    return ""
 
 
 def _silence() -> str:
