@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from conversations import clock, intake, leases, wakeup, work
+from conversations import clock, intake, leases, settling, wakeup, work
 from conversations.models import InboundWebhook, Message, Reconciliation, Sender, WebhookSource
 from conversations.twilio import reading
 from conversations.twilio.client import Account
@@ -72,7 +71,7 @@ def with_sender(_now: datetime) -> QuerySet[Reconciliation]:
 )
 async def run(row: Reconciliation, now: datetime) -> None:
     """One pass over one sender. What it brought in stays, even if it cannot come to its end."""
-    account = Account(row.sender.account_sid, row.sender.auth_token, settings.TWILIO_API_URL)
+    account = settling.account(row.sender)
     try:
         missing = await work.in_thread(_missing, await _listed(account, row, now))
         settled = [one for one in missing if one[0].at <= now - SOON]

@@ -24,7 +24,17 @@ BEFORE, AFTER = timedelta(seconds=5), timedelta(seconds=120)
 
 
 def account(sender: Sender) -> client.Account:
-    return client.Account(sender.account_sid, sender.auth_token, settings.TWILIO_API_URL)
+    token, _spare = sender.calling_tokens
+    key = (sender.api_key_sid, sender.api_key_secret)
+    return client.Account(sender.account_sid, token, settings.TWILIO_API_URL, *key)
+
+
+def spare_account(sender: Sender) -> client.Account | None:
+    """The other credentials, while a token is rotated: Twilio may have stopped taking the first ones."""
+    _token, spare = sender.calling_tokens
+    if not spare or sender.api_key_sid:
+        return None
+    return client.Account(sender.account_sid, spare, settings.TWILIO_API_URL)
 
 
 async def settle(row: Delivery, now: datetime) -> None:
@@ -32,7 +42,11 @@ async def settle(row: Delivery, now: datetime) -> None:
     since = (row.started_at or row.created_at) - BEFORE
     try:
         found = await client.listing(
-            account(row.sender), to=row.recipient, from_=row.sender.address, since=since
+            account(row.sender),
+            to=row.recipient,
+            from_=row.sender.address,
+            since=since,
+            messaging_service_sid=row.sender.messaging_service_sid,
         )
     except client.ListingFailed:
         await threads.run(_look_again, row, now, 0)

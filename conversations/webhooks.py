@@ -60,11 +60,15 @@ def twilio_form(door: Callable[[HttpRequest, Form], HttpResponse]) -> Callable[[
 def inbound(request: HttpRequest, form: Form) -> HttpResponse:
     failpoints.reached("webhook.arrived")
     sender = _sender(form.get("AccountSid", ""), form.get("To", ""))
-    if sender is None or _moved(form) or not _signed(request, form, sender.verifying_tokens):
+    tokens = sender.verifying_tokens if sender else []
+    if sender is None or _moved(form) or not (token := _signer(request, form, tokens)):
         return _refused()
     failpoints.reached("webhook.verified")
-    intake.receive(form, sender=_kept(sender), now=clock.now())
+    sender = _kept(sender)
+    intake.receive(form, sender=sender, now=clock.now())
     failpoints.reached("webhook.stored")
+    if len(tokens) > 1 or sender.secondary_signed_at:
+        Sender.objects.signed(sender, token=token, now=clock.now())
     return HttpResponse(SAY_NOTHING, content_type="text/xml")
 
 
@@ -73,7 +77,7 @@ def status(request: HttpRequest, form: Form) -> HttpResponse:
     failpoints.reached("report.arrived")
     account = form.get("AccountSid", "")
     tokens = {token for sender in _of_account(account) for token in sender.verifying_tokens}
-    if not _signed(request, form, sorted(tokens)):
+    if not _signer(request, form, sorted(tokens)):
         return _refused()
     delivery.apply_report(form, mid=_uuid(request.GET.get("mid", "")), account_sid=account, now=clock.now())
     failpoints.reached("report.stored")
@@ -122,8 +126,8 @@ def _of_account(account_sid: str) -> list[Sender]:
     return list(Sender.objects.filter(account_sid=account_sid))
 
 
-def _signed(request: HttpRequest, form: Form, tokens: list[str]) -> bool:
-    return signature.verify(
+def _signer(request: HttpRequest, form: Form, tokens: list[str]) -> str:
+    return signature.signer(
         settings.APP_URL.rstrip("/") + request.get_full_path(),
         form,
         request.content_type or "",

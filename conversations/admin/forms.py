@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from conversations import texts
@@ -59,6 +61,12 @@ MOMENTS = {
     texts.FAREWELL: (_("When the service ends"), _("The operator has finished the chat.")),
 }
 LONGEST = 1000
+SHAPES = {
+    "address": (r"whatsapp:\+\d{6,15}", "whatsapp:+551150280000"),
+    "account_sid": (r"AC[0-9A-Za-z]{32}", "AC0123456789abcdef0123456789abcdef"),
+    "messaging_service_sid": (r"MG[0-9A-Za-z]{32}", "MG0123456789abcdef0123456789abcdef"),
+    "api_key_sid": (r"SK[0-9A-Za-z]{32}", "SK0123456789abcdef0123456789abcdef"),
+}
 PLACED = {texts.WAITING, texts.POSITION}
 """Where the customer's place in the queue may be named."""
 
@@ -144,30 +152,35 @@ QueueForm.declared_fields.update(_text_fields())
 QueueForm.base_fields.update(QueueForm.declared_fields)
 
 
-class SenderForm(ModelForm):
-    """The token goes in and never comes out."""
-
-    auth_token = forms.CharField(
-        label=_("Auth token"),
+def _secret(label: Any, more: Any = "") -> forms.CharField:
+    """Goes in and never comes out."""
+    kept = _("Stored encrypted and never shown. Leave it empty to keep the one that is there.")
+    return forms.CharField(
+        label=label,
         required=False,
         strip=True,
         max_length=200,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text=_("Stored encrypted and never shown. Leave it empty to keep the one that is there."),
+        help_text=format_lazy("{} {}", more, kept) if more else kept,
     )
+
+
+class SenderForm(ModelForm):
+    auth_token = _secret(_("Auth token"))
+    secondary_token = _secret(
+        _("Secondary token"), _("While the token is rotated: what either of the two has signed is accepted.")
+    )
+    api_key_secret = _secret(_("API key secret"))
+    finish_rotation = forms.BooleanField(
+        label=_("Finish the rotation: the secondary token takes the first one's place"), required=False
+    )
+    forget_secondary = forms.BooleanField(label=_("Forget the secondary token"), required=False)
 
     class Meta:
         model = Sender
         fields = (
-            "name",
-            "address",
-            "account_sid",
-            "auth_token",
-            "messaging_service_sid",
-            "bot_engine",
-            "per_second",
-            "shows_typing",
-            "paused",
+            *("name", "address", "account_sid", "auth_token", "messaging_service_sid"),
+            *("api_key_sid", "api_key_secret", "bot_engine", "per_second", "shows_typing", "paused"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -179,8 +192,32 @@ class SenderForm(ModelForm):
     def clean_per_second(self) -> int:
         return self.cleaned_data.get("per_second") or PER_SECOND
 
-    def save(self, commit: bool = True) -> Any:
-        token = self.cleaned_data.get("auth_token")
-        if token:
-            self.instance.auth_token = token
-        return super().save(commit=commit)
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        for name, (pattern, example) in SHAPES.items():
+            value = given.get(name) or ""
+            if value and not re.fullmatch(pattern, value):
+                self.add_error(name, _("This should look like %(example)s.") % {"example": example})
+        stored = bool(self.instance.api_key_secret) and given.get("api_key_sid") == self.instance.api_key_sid
+        if given.get("api_key_sid") and not (given.get("api_key_secret") or stored):
+            self.add_error("api_key_secret", _("The API key needs its secret."))
+        if given.get("secondary_token") and (given.get("finish_rotation") or given.get("forget_secondary")):
+            self.add_error("secondary_token", _("Either a new secondary token or the end of the rotation."))
+        return given
+
+    def _post_clean(self) -> None:
+        """Before the instance takes the new SID, ``clean`` has compared it with the old one."""
+        super()._post_clean()  # type: ignore[misc]
+        if not self.errors:
+            self._take_secrets(self.instance)
+
+    def _take_secrets(self, sender: Sender) -> None:
+        for name in ("auth_token", "secondary_token", "api_key_secret"):
+            if typed := self.cleaned_data.get(name):
+                setattr(sender, name, typed)
+        if not sender.api_key_sid:
+            sender.api_key_secret = ""
+        if self.cleaned_data.get("finish_rotation"):
+            sender.finish_rotation()
+        elif self.cleaned_data.get("forget_secondary"):
+            sender.secondary_token = ""

@@ -10,9 +10,10 @@ from django.db import models
 from django.forms import ChoiceField, Textarea, TextInput
 from django.http import HttpRequest
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import clock, pauses, texts
+from conversations import clock, pauses, reconcile, texts
 from conversations.admin import base, forms, lists, scope, wording
 from conversations.models import BotAnswer, Handoff, Queue, Sender
 
@@ -73,6 +74,14 @@ class QueueAdmin(base.Scoped):
         return not Handoff.objects.filter(queue=obj).exists() and not obj.conversations.exists()
 
 
+SECRETS = {
+    "auth_token": "auth_token_encrypted",
+    "secondary_token": "secondary_token_encrypted",
+    "api_key_secret": "api_key_secret_encrypted",
+}
+ENDS_A_ROTATION = {"finish_rotation", "forget_secondary"}
+
+
 @admin.register(Sender)
 class SenderAdmin(base.Scoped):
     form = forms.SenderForm
@@ -92,18 +101,55 @@ class SenderAdmin(base.Scoped):
             },
         ),
         ("Twilio", {"fields": ("account_sid", "auth_token", "messaging_service_sid")}),
+        (
+            _("Rotating the token"),
+            {"fields": ("secondary_token", "rotation", "finish_rotation", "forget_secondary")},
+        ),
+        (
+            _("API key"),
+            {
+                "fields": ("api_key_sid", "api_key_secret"),
+                "description": _("Messages are then sent with it, and no longer with the token."),
+            },
+        ),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What ends a rotation stands there only while there is one to end."""
+        if obj and obj.secondary_token_encrypted:
+            return self.fieldsets
+        without = {"rotation", "finish_rotation", "forget_secondary"}
+        return [
+            (title, {**options, "fields": tuple(name for name in options["fields"] if name not in without)})
+            for title, options in self.fieldsets
+        ]
+
+    @admin.display(description=_("state"))
+    def rotation(self, sender: Sender) -> str:
+        if sender.secondary_signed_at:
+            at = wording.worded(sender.secondary_signed_at)
+            said = gettext("Twilio signs with the secondary token (last seen: %(at)s). Finish the rotation.")
+            return said % {"at": at}
+        return gettext(
+            "Twilio still signs with the first token. Promote the secondary one in Twilio's console."
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Conversations hang on the address; another number is another sender."""
-        return ("address", "account_sid") if obj else ()
+        return ("address", "account_sid", "rotation") if obj else ("rotation",)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """What was changed on the form only: the worker writes the same row, and may have paused it meanwhile."""
-        if not change:
+        """Of a row that exists, only what was touched: the worker writes it, too, and may have paused it meanwhile."""
+        if change:
+            self._save_what_changed(obj, form)
+        else:
             super().save_model(request, obj, form, change)
-            return
-        named = {"auth_token_encrypted" if name == "auth_token" else name for name in form.changed_data}
+        reconcile.soon(obj, now=clock.now())
+
+    def _save_what_changed(self, obj: Sender, form: Any) -> None:
+        named = {SECRETS.get(name, name) for name in form.changed_data} - ENDS_A_ROTATION
+        if set(form.changed_data) & (set(SECRETS) | ENDS_A_ROTATION | {"api_key_sid"}):
+            named |= set(SECRETS.values()) | {"secondary_signed_at"}
         obj.save(update_fields=named - {"paused"})
         if "paused" in named:
             pauses.by_hand(obj, obj.paused, now=clock.now())

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from conversations import crypto
 from conversations.models.base import Due, Public
 
 ADDRESS_LENGTH = 255
+NOTED_AGAIN = timedelta(hours=1)
 SANDBOX = "whatsapp:+14155238886"
 """Twilio's shared number for trying things out. It takes one message in three seconds."""
 SANDBOX_PAUSE = timedelta(seconds=3)
@@ -43,6 +44,15 @@ class BotEngineName(models.TextChoices):
 class SenderQuerySet(models.QuerySet["Sender"]):
     def for_organization(self, organization: Organization) -> SenderQuerySet:
         return self.filter(organization=organization)
+
+    def signed(self, sender: Sender, *, token: str, now: datetime) -> None:
+        """Which token Twilio was seen to sign with. The second one is noted once an hour at most; the first one after
+        it belongs to the next rotation, or to none."""
+        second, seen = token != sender.auth_token, sender.secondary_signed_at
+        if second and not (seen and now - seen < NOTED_AGAIN):
+            self.filter(pk=sender.pk).update(secondary_signed_at=now)
+        elif seen and not second:
+            self.filter(pk=sender.pk).update(secondary_signed_at=None)
 
     def of_environment(self) -> Sender | None:
         """The sender the environment names, made on first use; None when there is no account."""
@@ -162,7 +172,7 @@ class Sender(Public, Due):
 
     @secondary_token.setter
     def secondary_token(self, plain: str) -> None:
-        self.secondary_token_encrypted = crypto.encrypt(plain)
+        self.secondary_token_encrypted, self.secondary_signed_at = crypto.encrypt(plain), None
 
     @property
     def api_key_secret(self) -> str:
@@ -177,10 +187,18 @@ class Sender(Public, Due):
         """Tokens that may have signed, the first one first. Never an empty one."""
         return [token for token in (self.auth_token, self.secondary_token) if token]
 
+    @property
+    def calling_tokens(self) -> tuple[str, str]:
+        """The token to call Twilio with, and another to try when that is refused: a second one that Twilio was seen
+        to sign with is the first one there by now."""
+        first, second = self.auth_token, self.secondary_token
+        if second and (self.secondary_signed_at or not first):
+            first, second = second, first
+        return first, "" if second == first else second
+
     def finish_rotation(self) -> bool:
         """The second token, which Twilio signs with by now, becomes the first. False where there is none of our own."""
         if not crypto.decrypt(self.secondary_token_encrypted):
             return False
-        self.auth_token_encrypted, self.secondary_token_encrypted = self.secondary_token_encrypted, ""
-        self.secondary_signed_at = None
+        self.auth_token_encrypted, self.secondary_token = self.secondary_token_encrypted, ""
         return True

@@ -35,11 +35,17 @@ _PHONE = re.compile(r"whatsapp:\+\d+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Credentials, and where the API is (empty: Twilio's own hosts)."""
+    """Credentials, and where the API is (empty: Twilio's own hosts). With an API key nothing is called by the token."""
 
     sid: str
     token: str = field(repr=False)
     base: str = ""
+    key: str = ""
+    secret: str = field(default="", repr=False)
+
+    @property
+    def login(self) -> tuple[str, str]:
+        return (self.key, self.secret) if self.key else (self.sid, self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ async def send(
     deadline: float = DEADLINE_SECONDS,
 ) -> Outcome:
     """Send a text, a file with or without one, or a content. Never raises: the outcome says what is known."""
-    if not account.token:
+    if not account.login[1]:
         return Outcome("alarm", cause="credentials")
     from conversations.twilio import transport
 
@@ -119,21 +125,28 @@ def _said(body: str, media_url: str, content_sid: str, content_variables: str) -
 
 
 async def listing(
-    account: Account, *, to: str, from_: str, since: datetime, deadline: float = DEADLINE_SECONDS
+    account: Account,
+    *,
+    to: str,
+    from_: str,
+    since: datetime,
+    messaging_service_sid: str = "",
+    deadline: float = DEADLINE_SECONDS,
 ) -> list[Listed]:
-    """Messages to ``to`` created at ``since`` or later, oldest first.
+    """Messages to ``to`` created at ``since`` or later, oldest first. One sent by a Messaging Service has no ``from_``
+    until the service has chosen it.
 
     Twilio's own date filter is left alone: it is as coarse as a day, and empty while a message is queued.
     """
-    if not account.token:
+    if not account.login[1]:
         raise ListingFailed
+    wanted = {} if messaging_service_sid else {"from_": from_}
     try:
         client = _client(account)
         async with asyncio.timeout(deadline):
-            rows = await client.messages.list_async(to=to, from_=from_, limit=LISTED)
-        found = [
-            _listed(row) for row in rows if str(row.direction).startswith("outbound") and row.date_created
-        ]
+            rows = await client.messages.list_async(to=to, limit=LISTED, **wanted)
+        ours = (from_, None, "") if messaging_service_sid else (from_,)
+        found = [_listed(row) for row in rows if _outbound(row, ours) and row.date_created]
     except Exception as error:
         raise ListingFailed from error
     # Twilio lists the newest first and dates to the second: turned round, a stable sort keeps their order.
@@ -142,7 +155,7 @@ async def listing(
 
 async def answers(account: Account, *, deadline: float = DEADLINE_SECONDS) -> bool:
     """Whether Twilio knows these credentials: asks for the account, the cheapest call there is."""
-    if not account.token:
+    if not account.login[1]:
         return False
     try:
         client = _client(account)
@@ -155,7 +168,7 @@ async def answers(account: Account, *, deadline: float = DEADLINE_SECONDS) -> bo
 
 async def show_typing(account: Account, message_sid: str, *, deadline: float = DEADLINE_SECONDS) -> None:
     """Show the customer that somebody types, and that this message of theirs was read. A failure is nobody's loss."""
-    if not account.token:
+    if not account.login[1]:
         return
     with suppress(Exception):
         client = _client(account)
@@ -213,7 +226,7 @@ def _client(account: Account) -> Client:
 
         if account.base not in pool.transports:
             pool.transports[account.base] = Transport(account.base)
-        client = Client(account.sid, account.token, http_client=pool.transports[account.base])
+        client = Client(*account.login, account.sid, http_client=pool.transports[account.base])
         # The SDK imports most of itself only now; that must not count against the deadline of the first call.
         _ = client.messages
         pool.clients[account] = client
@@ -262,6 +275,10 @@ def _broken(error: Exception) -> Outcome:
     if isinstance(error, aiohttp.ClientError | OSError):
         return Outcome("unknown", cause="broken")
     return Outcome("unknown", cause="unreadable")
+
+
+def _outbound(row: Any, ours: tuple[str | None, ...]) -> bool:
+    return str(row.direction).startswith("outbound") and row.from_ in ours
 
 
 def _wait(header: str) -> float | None:

@@ -71,9 +71,9 @@ async def _follow(
     for _hop in range(MOST_HOPS):
         headers = {"Accept-Encoding": "identity"}
         if _is_api(target, account.base):
-            if not account.token:
+            if not account.login[1]:
                 raise DownloadFailed("credentials")
-            headers["Authorization"] = aiohttp.encode_basic_auth(account.sid, account.token)
+            headers["Authorization"] = aiohttp.encode_basic_auth(*account.login)
         async with session.get(target, headers=headers, allow_redirects=False) as answer:
             if answer.status not in _REDIRECTS:
                 return await _read(answer, write, most)

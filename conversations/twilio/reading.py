@@ -109,7 +109,7 @@ async def ask(call: Callable[[], Awaitable[T]], deadline: float = DEADLINE_SECON
 
 
 def _sdk(account: Account) -> Any:
-    if not account.token:
+    if not account.login[1]:
         raise CannotRead("credentials")
     return client.connected(account)
 

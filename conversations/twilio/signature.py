@@ -11,15 +11,15 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
 
-def verify(
+def signer(
     request_url: str,
     params_or_body: Mapping[str, str] | bytes | str,
     content_type: str,
     signature_header: str | None,
     algorithm_header: str | None,
     tokens: Iterable[str],
-) -> bool:
-    """Whether one of ``tokens`` signed this request.
+) -> str:
+    """Which of ``tokens`` signed this request; "" when none did.
 
     ``request_url`` is the configured public address with the full path, never the Host header. A form is
     given as its parameters, untouched; JSON as the raw body, whose hash the signed address carries.
@@ -30,12 +30,26 @@ def verify(
         url = _as_signed(request_url)
         signed = _signed_content(url, params_or_body, content_type)
         if not signature_header or signed is None or algorithm != request_validator.HMAC_SHA1:
-            return False
+            return ""
         # An empty token would accept a signature that anybody can make.
-        validators = [request_validator.RequestValidator(token) for token in tokens if token]
-        return any(bool(validator.validate(url, signed, signature_header)) for validator in validators)
+        for token in filter(None, tokens):
+            if request_validator.RequestValidator(token).validate(url, signed, signature_header):
+                return token
     except Exception:  # noqa: BLE001 - the validator raises many things; a forger learns nothing from them
-        return False
+        return ""
+    return ""
+
+
+def verify(
+    request_url: str,
+    params_or_body: Mapping[str, str] | bytes | str,
+    content_type: str,
+    signature_header: str | None,
+    algorithm_header: str | None,
+    tokens: Iterable[str],
+) -> bool:
+    """Whether one of ``tokens`` signed this request."""
+    return bool(signer(request_url, params_or_body, content_type, signature_header, algorithm_header, tokens))
 
 
 def _as_signed(url: str) -> str:

@@ -24,9 +24,11 @@ IDLE = 0.25  # another process may have written: look at least this often
 class Courier:
     """One thread that finds due jobs, four that carry them; jobs of one lane never overlap."""
 
-    def __init__(self, ledger: Ledger, account: Account, desk: Desk, api_url: Callable[[], str]) -> None:
+    def __init__(
+        self, ledger: Ledger, account_of: Callable[[str], Account], desk: Desk, api_url: Callable[[], str]
+    ) -> None:
         self.ledger = ledger
-        self.account = account
+        self.account_of = account_of
         self.desk = desk
         self.api_url = api_url
         self._stopping = threading.Event()
@@ -98,9 +100,10 @@ class Courier:
         message = self.ledger.message(job.sid)
         if message is None:
             return Outcome("deleted", 0, connected=True)
-        form = callbacks.inbound_form(self.ledger, self.account, message, api_url=self.api_url())
+        account = self.account_of(message.number)
+        form = callbacks.inbound_form(self.ledger, account, message, api_url=self.api_url())
         url = self.desk.app_url + callbacks.WEBHOOK
-        return callbacks.post(self.desk, url=url, form=form, token=self.account.token, job=job)
+        return callbacks.post(self.desk, url=url, form=form, token=account.token, job=job)
 
     def _status(self, job: Job) -> Outcome:
         sent = self.ledger.message(job.sid) if job.status == "sent" else None
@@ -112,6 +115,7 @@ class Courier:
         message = self.ledger.message(job.sid)
         if message is None or message.callback is None or job.silent:
             return Outcome("not told", 0, connected=True)
-        form = callbacks.status_form(self.account, message, job)
+        account = self.account_of(message.number)
+        form = callbacks.status_form(account, message, job)
         url = message.callback
-        return callbacks.post(self.desk, url=url, form=form, token=self.account.token, job=job)
+        return callbacks.post(self.desk, url=url, form=form, token=account.token, job=job)

@@ -38,8 +38,8 @@ class Door(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         server, started = cast("Server", self.server), time.monotonic()
-        ledger, account = server.standin.ledger, server.standin.account
         request = self._read()
+        ledger, account = server.standin.ledger, server.standin.asked(request)
         number = ledger.note_request(method=request.method, path=request.path, form=request.form)
         fault = None
         if rest.is_create(request, account):
@@ -64,7 +64,7 @@ class Door(BaseHTTPRequestHandler):
         standin = cast("Server", self.server).standin
         if fault is not None and not fault.accepts:
             return damage.reply(fault, None), None
-        reply = rest.answer(standin.ledger, standin.account, request)
+        reply = rest.answer(standin.ledger, standin.asked(request), request)
         if reply.sid is None:
             return reply, None
         return (reply if fault is None else damage.reply(fault, reply)), reply

@@ -13,7 +13,8 @@ from handoffflow.simulator.shapes import Account
 # Which end of a message a filter looks at depends on its direction.
 _ENDS = {
     "To": "CASE direction WHEN 'inbound' THEN number ELSE customer END = ?",
-    "From": "CASE direction WHEN 'inbound' THEN customer ELSE number END = ?",
+    "From": "CASE WHEN direction = 'inbound' THEN customer"
+    " WHEN service IS NOT NULL AND status IN ('accepted', 'queued') THEN '' ELSE number END = ?",
 }
 # DateSent compares whole days, and a message that is still queued has no such day.
 _DAYS = {
@@ -25,7 +26,7 @@ _DAYS = {
 
 def page(ledger: Ledger, account: Account, query: Form) -> dict[str, Any]:
     size, number = _whole(query, "PageSize", 50, at_most=1000), _whole(query, "Page", 0)
-    found = _matching(ledger, query, limit=size + 1)
+    found = _matching(ledger, account, query, limit=size + 1)
     shown, more = found[:size], len(found) > size
     kept = {name: one(query, name) for name in query if name in _ENDS or name in _DAYS}
 
@@ -56,8 +57,8 @@ def _whole(query: Form, name: str, default: int, *, at_most: int = 10**6) -> int
     return min(int(given), at_most) if given else default
 
 
-def _matching(ledger: Ledger, query: Form, *, limit: int) -> list[Message]:
-    where, values = ["1"], []
+def _matching(ledger: Ledger, account: Account, query: Form, *, limit: int) -> list[Message]:
+    where, values = ["number = ?"], [account.number]
     for name, test in _ENDS.items():
         if one(query, name):
             where.append(test)

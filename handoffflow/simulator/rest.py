@@ -72,7 +72,7 @@ def answer(ledger: Ledger, account: Account, request: Request) -> Reply:
         if match["sid"] is None:
             return _messages(ledger, account, request)
         message = ledger.message(match["sid"])
-        if message is None:
+        if message is None or message.number != account.number:
             raise Refused(20404, status=404)
         if match["media"] is not None:
             return _media(ledger, account, message, match["file"])
@@ -82,9 +82,11 @@ def answer(ledger: Ledger, account: Account, request: Request) -> Reply:
 
 
 def authenticate(account: Account, header: str) -> None:
-    expected = base64.b64encode(f"{account.sid}:{account.token}".encode()).decode()
+    """By the account and either of its tokens, or by one of its API keys."""
+    pairs = [(account.sid, account.token), (account.sid, account.secondary), *account.keys.items()]
     kind, _, given = header.partition(" ")
-    if kind.lower() != "basic" or not hmac.compare_digest(given.encode(), expected.encode()):
+    known = [base64.b64encode(f"{name}:{secret}".encode()) for name, secret in pairs if secret]
+    if kind.lower() != "basic" or not any(hmac.compare_digest(given.encode(), one) for one in known):
         raise Refused(20003, status=401)
 
 
@@ -100,6 +102,14 @@ def _typing(ledger: Ledger, account: Account, request: Request) -> Reply:
         raise Refused(20404, status=404)
     books.type(ledger, message)
     return Reply(200, {"success": True})
+
+
+def login(header: str) -> str:
+    """The name in a basic authorization."""
+    try:
+        return base64.b64decode(header.partition(" ")[2], validate=True).decode().partition(":")[0]
+    except ValueError:
+        return ""
 
 
 def _messages(ledger: Ledger, account: Account, request: Request) -> Reply:

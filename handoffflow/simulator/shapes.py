@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,10 @@ class Account:
     number: str
     strict: bool = True
     timing: Timing = field(default_factory=Timing)
+    secondary: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """API keys and their secrets."""
+    status: str = "active"
 
     @property
     def path(self) -> str:
@@ -55,7 +60,8 @@ def resource(account: Account, message: Message, *, files: int) -> dict[str, Any
         "direction": message.direction,
         "error_code": message.error,
         "error_message": checks.TEXT.get(message.error) if message.error else None,
-        "from": ends[0],
+        # A Messaging Service chooses the number only when it sends.
+        "from": None if message.service and message.status in {"accepted", "queued"} else ends[0],
         "messaging_service_sid": message.service,
         "num_media": str(files),
         "num_segments": "1",
@@ -73,7 +79,7 @@ def account_resource(account: Account) -> dict[str, Any]:
     return {
         "sid": account.sid,
         "friendly_name": "Simulator",
-        "status": "active",
+        "status": account.status,
         "type": "Full",
         "uri": f"{account.path}.json",
     }

@@ -12,18 +12,20 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from handoffflow.simulator import books, customers, faults
+from handoffflow.simulator import books, customers, faults, rest
 from handoffflow.simulator.callbacks import Desk
 from handoffflow.simulator.courier import Courier
 from handoffflow.simulator.customers import Customer
 from handoffflow.simulator.door import Door
 from handoffflow.simulator.ledger import Ledger, Message
+from handoffflow.simulator.rest import Request
 from handoffflow.simulator.shapes import Account, Timing
 
 
@@ -59,7 +61,8 @@ class StandIn:
         strict: bool = True,
         timing: Timing | None = None,
     ) -> None:
-        self.account = Account(account_sid, auth_token, number, strict=strict, timing=timing or Timing())
+        timing = timing or Timing()
+        self.accounts = [Account(account_sid, auth_token, number, strict=strict, timing=timing)]
         self.ledger = Ledger(ledger)
         app_url = app_url.rstrip("/")
         self.desk = Desk(app_url, (webhook_base or app_url).rstrip("/"))
@@ -88,7 +91,7 @@ class StandIn:
         self.port = self._server.server_address[
             1
         ]  # kept, so that a stopped stand-in comes back at the same URL
-        self._courier = Courier(self.ledger, self.account, self.desk, lambda: self.url)
+        self._courier = Courier(self.ledger, self.account_of, self.desk, lambda: self.url)
         self._courier.start()
         threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True, name="simulator"
@@ -113,6 +116,33 @@ class StandIn:
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
+    # -- its accounts: one, unless a test opens another ---------------------------------------------------
+
+    @property
+    def account(self) -> Account:
+        return self.accounts[0]
+
+    def open_account(self, account: Account) -> Account:
+        self.accounts.append(account)
+        return account
+
+    def change(self, account: Account, **changes: Any) -> Account:
+        """What happens to an account in Twilio's console: a second token, its promotion, a suspension."""
+        changed = replace(account, **changes)
+        self.accounts[self.accounts.index(account)] = changed
+        return changed
+
+    def account_of(self, number: str) -> Account:
+        return next((one for one in self.accounts if one.number == number), self.account)
+
+    def asked(self, request: Request) -> Account:
+        """Whom a call is about: the account in its path, else the one that signs in."""
+        name = rest.login(request.authorization)
+        for one in self.accounts:
+            if request.path.startswith((f"{one.path}/", f"{one.path}.json")):
+                return one
+        return next((one for one in self.accounts if name == one.sid or name in one.keys), self.account)
+
     # -- what a test or a demo does with it --------------------------------------------------------------
 
     def receive(
@@ -122,6 +152,7 @@ class StandIn:
         media: Sequence[tuple[str, bytes]] | None = None,
         *,
         deliver: bool = True,
+        number: str = "",
         **params: str,
     ) -> str:
         """A customer writes. ``params`` go into the webhook's form; ``deliver=False`` loses the webhook."""
@@ -129,7 +160,7 @@ class StandIn:
         return books.receive(
             self.ledger,
             customer=customer,
-            number=self.account.number,
+            number=number or self.account.number,
             body=body,
             media=media or (),
             extra=params,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.test import Client, RequestFactory
 
-from conversations import texts
+from conversations import clock, texts
 from conversations.admin import forms
-from conversations.models import Conversation, Handoff, Queue, Sender
+from conversations.models import AuditEntry, Conversation, Handoff, Queue, Reconciliation, Sender
 from operators.models import Operator
 from tests import builders
 
@@ -205,3 +207,102 @@ class TestSender:
         sender.refresh_from_db()
         assert (sender.name, sender.per_second, sender.paused) == ("Outro", 20, "number_locked")
         assert sender.paused_code == 63051
+
+    def test_keeps_every_secret_out_of_what_is_shown_and_noted(
+        self, client: Client, caio: Operator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        secrets = {"auth_token": "erstens", "secondary_token": "zweitens", "api_key_secret": "drittens"}
+        form = {
+            "name": "Loja",
+            "address": "whatsapp:+5511900000000",
+            "account_sid": "AC" + "2" * 32,
+            "messaging_service_sid": "MG" + "3" * 32,
+            "api_key_sid": "SK" + "4" * 32,
+            "bot_engine": "rules",
+        }
+        caplog.set_level("DEBUG")
+        client.post("/admin/conversations/sender/add/", form | secrets)
+        sender = Sender.objects.get(name="Loja")
+        place = f"/admin/conversations/sender/{sender.pk}/"
+        client.post(f"{place}change/", form | {"name": "Loja 2"} | secrets)
+
+        sender.refresh_from_db()
+        assert [getattr(sender, name) for name in secrets] == list(secrets.values())
+        told = (
+            client.get(f"{place}change/").content.decode() + client.get(f"{place}history/").content.decode()
+        )
+        told += " ".join(map(str, LogEntry.objects.values_list("change_message", "object_repr")))
+        told += " ".join(map(str, AuditEntry.objects.values_list("data", flat=True))) + caplog.text
+        told += " ".join(map(str, Sender.objects.values_list().get(pk=sender.pk)))
+        assert [secret for secret in secrets.values() if secret in told] == []
+
+    def test_ends_a_rotation_with_the_second_token_in_the_first_ones_place(
+        self, client: Client, caio: Operator
+    ) -> None:
+        sender = builders.make_sender()
+        sender.auth_token, sender.secondary_token = "alt", "neu"
+        sender.save()
+        place, form = (
+            f"/admin/conversations/sender/{sender.pk}/change/",
+            {"name": "Loja", "bot_engine": "none"},
+        )
+        assert 'name="finish_rotation"' in client.get(place).content.decode()
+
+        refused = client.post(place, form | {"finish_rotation": "on", "secondary_token": "noch eins"})
+        assert refused.status_code == 200
+        client.post(place, form | {"finish_rotation": "on"})
+
+        sender.refresh_from_db()
+        assert (sender.auth_token, sender.secondary_token_encrypted) == ("neu", "")
+        assert 'name="finish_rotation"' not in client.get(place).content.decode()
+
+    def test_forgets_the_second_token_and_the_api_key(self, client: Client, caio: Operator) -> None:
+        sender = builders.make_sender()
+        sender.secondary_token, sender.api_key_sid, sender.api_key_secret = "neu", "SK" + "4" * 32, "geheim"
+        sender.save()
+
+        client.post(
+            f"/admin/conversations/sender/{sender.pk}/change/",
+            {"name": "Loja", "bot_engine": "none", "forget_secondary": "on", "api_key_sid": ""},
+        )
+
+        sender.refresh_from_db()
+        assert (sender.secondary_token_encrypted, sender.api_key_secret_encrypted) == ("", "")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("address", "+5511900000000"),
+            ("account_sid", "AC123"),
+            ("messaging_service_sid", "AC" + "2" * 32),
+            ("api_key_sid", "sk"),
+            ("api_key_sid", "SK" + "4" * 32),
+        ],
+    )
+    def test_refuses_what_twilio_cannot_know(
+        self, client: Client, caio: Operator, name: str, value: str
+    ) -> None:
+        """The last of these is a key without its secret."""
+        form = {
+            "name": "Loja",
+            "address": "whatsapp:+5511900000000",
+            "account_sid": "AC" + "2" * 32,
+            "bot_engine": "rules",
+        }
+
+        response = client.post("/admin/conversations/sender/add/", form | {name: value})
+
+        assert response.status_code == 200
+        assert not Sender.objects.filter(name="Loja").exists()
+
+    def test_is_compared_with_twilio_at_once(self, client: Client, caio: Operator) -> None:
+        sender = builders.make_sender()
+        Reconciliation.objects.create(sender=sender, due_at=clock.now() + timedelta(minutes=5))
+
+        client.post(
+            f"/admin/conversations/sender/{sender.pk}/change/", {"name": "Loja", "bot_engine": "none"}
+        )
+
+        due_at = Reconciliation.objects.get().due_at
+        assert due_at is not None
+        assert due_at <= clock.now()
