@@ -20,7 +20,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from conversations import clock, delivery, failpoints, intake, sniffing, uploads
+from conversations import clock, delivery, failpoints, intake, probe, sniffing, uploads
 from conversations.models import Sender
 from conversations.twilio import signature
 
@@ -63,6 +63,8 @@ def inbound(request: HttpRequest, form: Form) -> HttpResponse:
     tokens = sender.verifying_tokens if sender else []
     if sender is None or _moved(form) or not (token := _signer(request, form, tokens)):
         return _refused()
+    if probe.asked(form):
+        return HttpResponse(probe.answer(form), content_type="text/plain")
     failpoints.reached("webhook.verified")
     sender = _kept(sender)
     intake.receive(form, sender=sender, now=clock.now())

@@ -103,7 +103,7 @@ def handles(
 
 
 def begins(function: Callable[[datetime], None]) -> Callable[[datetime], None]:
-    """Let a worker call this once, before its first row. Should any of them raise, all are called again a moment later."""
+    """Let a worker call this once, before its first row. If one raises, all are called again a moment later."""
     beginnings.append(function)
     return function
 

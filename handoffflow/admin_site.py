@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 SECTIONS = (
@@ -39,6 +40,11 @@ class Site(admin.AdminSite):
             raise PermissionDenied
         wanted = request.GET.get("next", "")
         return redirect_to_login(wanted if wanted.startswith("/admin/") else "/admin/")
+
+    def get_urls(self) -> list[Any]:
+        from handoffflow import doctor_page
+
+        return [path("doctor/", self.admin_view(doctor_page.page), name="doctor"), *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)

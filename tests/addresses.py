@@ -146,6 +146,7 @@ def pages_of(model: str, *, make: bool, change: bool, delete: bool) -> Table:
 
 ADMIN: Table = {
     "admin/": staff(GET="200"),
+    "admin/doctor/": staff(GET="200", POST="200", PUT="405", DELETE="405"),
     "admin/login/": row("302 403 403 403 302"),
     "admin/logout/": staff(POST="302"),
     "admin/password_change/": staff(GET="200", DELETE="405"),

@@ -178,11 +178,6 @@ async def show_typing(account: Account, message_sid: str, *, deadline: float = D
             )
 
 
-def connected(account: Account) -> Client:
-    """The SDK's client, for the calls that only read (``reading``)."""
-    return _client(account)
-
-
 def outcome_of(error: Exception, headers: dict[str, str]) -> Outcome:
     """What a failed call proves. A list that is refused is no error of its own to the SDK: it has the answer inside."""
     status = getattr(error.args[-1], "status_code", None) if error.args else None

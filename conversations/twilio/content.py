@@ -54,7 +54,7 @@ class SyncFailed(Exception):
 
 async def templates(account: client.Account) -> list[Content]:
     """Every content of the account with its approval. All pages or SyncFailed: half a list would hide the rest."""
-    if not account.token:
+    if not account.login[1]:
         raise SyncFailed("credentials")
     try:
         twilio = client.connected(account)

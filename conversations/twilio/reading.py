@@ -45,7 +45,7 @@ class CannotRead(Exception):
 
 async def received(account: Account, *, to: str, since: datetime) -> AsyncIterator[list[Received]]:
     """What customers sent ``to`` us at ``since`` or later, page by page as Twilio has it: the newest first."""
-    sdk = _sdk(account)
+    sdk = connected(account)
     # Twilio compares whole days, in its own time zone, which is UTC.
     day = f"{since:%Y-%m-%d}"
     page = await ask(lambda: sdk.messages.page_async(to=to, date_sent_after=day, page_size=PAGE))
@@ -60,7 +60,7 @@ async def received(account: Account, *, to: str, since: datetime) -> AsyncIterat
 
 async def media(account: Account, sid: str) -> list[payloads.Media]:
     """The files of one message, with the addresses that its webhook would have named."""
-    sdk = _sdk(account)
+    sdk = connected(account)
     try:
         rows = await ask(lambda: sdk.messages(sid).media.list_async(limit=FILES))
     except CannotRead as problem:
@@ -94,11 +94,16 @@ def form(account: Account, message: Received, files: list[payloads.Media]) -> di
     return told
 
 
-async def ask(call: Callable[[], Awaitable[T]], deadline: float = DEADLINE_SECONDS) -> T:
-    """One call that changes nothing. It is answered, or CannotRead."""
+async def ask(
+    call: Callable[[], Awaitable[T]],
+    *,
+    deadline: float = DEADLINE_SECONDS,
+    headers: dict[str, str] | None = None,
+) -> T:
+    """One call that may be made again. It is answered, or CannotRead; ``headers`` are filled with the answer's."""
     from conversations.twilio import transport
 
-    headers: dict[str, str] = {}
+    headers = {} if headers is None else headers
     transport.last_headers.set(headers)
     try:
         async with asyncio.timeout(deadline):
@@ -108,7 +113,7 @@ async def ask(call: Callable[[], Awaitable[T]], deadline: float = DEADLINE_SECON
         raise CannotRead(outcome.cause, status=_status(error), retry_after=outcome.retry_after) from error
 
 
-def _sdk(account: Account) -> Any:
+def connected(account: Account) -> Any:
     if not account.login[1]:
         raise CannotRead("credentials")
     return client.connected(account)

@@ -52,6 +52,11 @@ def verify(
     return bool(signer(request_url, params_or_body, content_type, signature_header, algorithm_header, tokens))
 
 
+def sign(url: str, params: Mapping[str, str], token: str) -> str:
+    """What Twilio would put into the header."""
+    return str(request_validator.RequestValidator(token).compute_signature(url, params))
+
+
 def _as_signed(url: str) -> str:
     """Twilio drops the fragment and user:password@ before it signs; the SDK does not."""
     parts = urlsplit(url)

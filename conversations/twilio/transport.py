@@ -48,7 +48,7 @@ class Transport(async_http_client.AsyncTwilioHttpClient):  # type: ignore[misc] 
             method.upper(),
             self._address(url),
             params=list(_pairs(params or {})),
-            data=list(_pairs(data or {})) or None,
+            **_body(data, head),
             headers=head,
             allow_redirects=False,
         ) as answer:
@@ -65,6 +65,12 @@ class Transport(async_http_client.AsyncTwilioHttpClient):  # type: ignore[misc] 
             return url
         parts = urlsplit(url)
         return urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
+
+
+def _body(data: Mapping[str, Any] | None, headers: Mapping[str, str]) -> dict[str, Any]:
+    if headers.get("Content-Type") == "application/json":
+        return {"json": data}
+    return {"data": list(_pairs(data or {})) or None}
 
 
 def _pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

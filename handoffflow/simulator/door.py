@@ -64,7 +64,8 @@ class Door(BaseHTTPRequestHandler):
         standin = cast("Server", self.server).standin
         if fault is not None and not fault.accepts:
             return damage.reply(fault, None), None
-        reply = rest.answer(standin.ledger, standin.asked(request), request)
+        account = standin.asked(request)
+        reply = rest.answer(standin.ledger, account, request, standin.console_of(account))
         if reply.sid is None:
             return reply, None
         return (reply if fault is None else damage.reply(fault, reply)), reply
@@ -79,6 +80,7 @@ class Door(BaseHTTPRequestHandler):
             query=parse_qs(parts.query, keep_blank_values=True),
             form=parse_qs(body, keep_blank_values=True),
             authorization=self.headers.get("Authorization", ""),
+            body=body,
         )
 
     def _write(self, reply: Reply) -> None:

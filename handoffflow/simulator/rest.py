@@ -10,6 +10,7 @@ from typing import Any
 
 from handoffflow.simulator import books, checks, contents, customers, faults, listing, shapes
 from handoffflow.simulator.checks import Form, Refused, one
+from handoffflow.simulator.console import Console
 from handoffflow.simulator.ledger import Ledger, Message, Step
 from handoffflow.simulator.shapes import VERSION, Account, Timing
 
@@ -32,6 +33,7 @@ class Request:
     query: Form
     form: Form
     authorization: str
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +56,42 @@ def refusal(problem: Refused) -> Reply:
     return Reply(problem.status, payload)
 
 
-def answer(ledger: Ledger, account: Account, request: Request) -> Reply:
+def answer(ledger: Ledger, account: Account, request: Request, console: Console) -> Reply:
     """Do what the call asks and say what Twilio would say."""
     try:
-        if request.path.startswith(FILES):
-            return _file(ledger, request.path.removeprefix(FILES))
-        match = _PATH.match(request.path)
-        if request.path == TYPING:
-            return _typing(ledger, account, request)
-        authenticate(account, request.authorization)
-        if request.path == contents.PATH:
-            return Reply(200, contents.page(account, request.query))
-        if match is None or match["account"] != account.sid:
-            raise Refused(20404, status=404)
-        if request.path == f"{account.path}.json":
-            return Reply(200, shapes.account_resource(account))
-        if match["sid"] is None:
-            return _messages(ledger, account, request)
-        message = ledger.message(match["sid"])
-        if message is None or message.number != account.number:
-            raise Refused(20404, status=404)
-        if match["media"] is not None:
-            return _media(ledger, account, message, match["file"])
-        return _message(ledger, account, request, message)
+        return _apart(ledger, account, request, console) or _of_messages(ledger, account, request)
     except Refused as problem:
         return refusal(problem)
+
+
+def _apart(ledger: Ledger, account: Account, request: Request, console: Console) -> Reply | None:
+    """What has an address of its own, beside the account's messages."""
+    if request.path.startswith(FILES):
+        return _file(ledger, request.path.removeprefix(FILES))
+    if request.path == TYPING:
+        return _typing(ledger, account, request)
+    authenticate(account, request.authorization)
+    if request.path == contents.PATH:
+        return Reply(200, contents.page(account, request.query))
+    if request.path.startswith(f"/{VERSION}/"):
+        return None
+    return Reply(*console.answer(request.method, request.path, request.query, request.form, request.body))
+
+
+def _of_messages(ledger: Ledger, account: Account, request: Request) -> Reply:
+    match = _PATH.match(request.path)
+    if match is None or match["account"] != account.sid:
+        raise Refused(20404, status=404)
+    if request.path == f"{account.path}.json":
+        return Reply(200, shapes.account_resource(account))
+    if match["sid"] is None:
+        return _messages(ledger, account, request)
+    message = ledger.message(match["sid"])
+    if message is None or message.number != account.number:
+        raise Refused(20404, status=404)
+    if match["media"] is not None:
+        return _media(ledger, account, message, match["file"])
+    return _message(ledger, account, request, message)
 
 
 def authenticate(account: Account, header: str) -> None:

@@ -21,6 +21,7 @@ from django.conf import settings
 
 from handoffflow.simulator import books, customers, faults, rest
 from handoffflow.simulator.callbacks import Desk
+from handoffflow.simulator.console import Console
 from handoffflow.simulator.courier import Courier
 from handoffflow.simulator.customers import Customer
 from handoffflow.simulator.door import Door
@@ -64,6 +65,7 @@ class StandIn:
         timing = timing or Timing()
         self.accounts = [Account(account_sid, auth_token, number, strict=strict, timing=timing)]
         self.ledger = Ledger(ledger)
+        self._consoles: dict[str, Console] = {}
         app_url = app_url.rstrip("/")
         self.desk = Desk(app_url, (webhook_base or app_url).rstrip("/"))
         self.host, self.port = host, port
@@ -121,6 +123,13 @@ class StandIn:
     @property
     def account(self) -> Account:
         return self.accounts[0]
+
+    @property
+    def console(self) -> Console:
+        return self.console_of(self.account)
+
+    def console_of(self, account: Account) -> Console:
+        return self._consoles.setdefault(account.sid, Console(account, self.desk.app_url))
 
     def open_account(self, account: Account) -> Account:
         self.accounts.append(account)
