@@ -117,6 +117,7 @@ def address(route: str, world: World) -> str:
     filled = {
         "<uuid:public_id>": str(world.held.public_id),
         "<conv_id>": str(world.held.public_id),
+        "<media_id>": str(world.sent.public_id),
         "<uuid:sender_id>": str(world.held.sender.public_id),
         "<uuid:message_id>": str(world.said.public_id),
         "<uuid:attachment_id>": str(world.sent.public_id),

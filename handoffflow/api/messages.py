@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from ninja import Query, Router
 
 from conversations import clock, replies
-from conversations.models import Author, Conversation, Message
+from conversations.models import Attachment, AttachmentState, Author, Conversation, Message
 from conversations.models.message import MessageQuerySet
-from handoffflow.api import once, openapi, pages, present, render, schemas, templates
+from handoffflow.api import once, openapi, pages, present, render, schemas, templates, wire
 from handoffflow.api.auth import Access, ApiRequest, Caller
 from handoffflow.api.errors import Refused
 from handoffflow.models import Scope
@@ -28,6 +28,22 @@ def list_messages(request: ApiRequest, conv_id: str, filters: Query[schemas.Mess
     conversation = request.auth.conversation(conv_id)
     rows = Message.objects.filter(conversation=conversation)
     return render.document(_page(rows, filters, name=f"messages {conversation.public_id}"))
+
+
+@router.get(
+    "/conversations/{conv_id}/media/{media_id}",
+    auth=Access(Scope.READ, Scope.BOT),
+    response={200: None},
+    openapi_extra=openapi.file(),
+)
+def get_media(request: ApiRequest, conv_id: str, media_id: str) -> HttpResponseBase:
+    """The bytes of a stored file, as a download."""
+    conversation = request.auth.conversation(conv_id)
+    found = Attachment.objects.filter(message__conversation=conversation, state=AttachmentState.STORED)
+    attachment = found.filter(public_id=media_id).first() if wire.is_id(media_id) else None
+    if attachment is None:
+        raise Refused("not_found")
+    return render.file(attachment)
 
 
 @router.post(

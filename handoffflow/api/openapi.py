@@ -88,6 +88,12 @@ def conditional() -> dict[str, Any]:
     }
 
 
+def file() -> dict[str, Any]:
+    """For an operation that answers with the bytes of a file."""
+    content = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    return {**codes(), "x-responses": {200: {"description": "The file.", "content": content}}}
+
+
 def complete(schema: dict[str, Any]) -> dict[str, Any]:
     schema["info"]["description"] = _DESCRIPTION
     schema["components"]["securitySchemes"] = _SECURITY
@@ -126,7 +132,7 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
 
 def _plain(schema: dict[str, Any], name: str = "") -> dict[str, Any]:
     """Without pydantic's detours: in a query nothing is null, and one reference needs no ``allOf``."""
-    if name == "conv_id":
+    if name in {"conv_id", "media_id"}:
         return {"type": "string", "format": "uuid"}
     options = schema.get("anyOf") or schema.get("allOf") or []
     return next((option for option in options if option.get("type") != "null"), schema)

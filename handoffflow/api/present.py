@@ -55,7 +55,13 @@ def _message(row: Message) -> schemas.Message:
         body=row.body,
         template=_template(row.extras.get("template")),
         media=[
-            schemas.Media.model_construct(id=item.public_id, content_type=item.content_type)
+            schemas.Media.model_construct(
+                id=item.public_id,
+                content_type=item.media_type or item.content_type,
+                state=item.state,
+                name=item.name,
+                size=item.size,
+            )
             for item in sorted(row.attachments.all(), key=lambda item: item.position)
         ],
         reply_to=row.reply_to.public_id if row.reply_to else None,

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.core.files.storage import default_storage
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+)
 from pydantic import BaseModel
 
-from conversations.models import Conversation
+from conversations import sniffing
+from conversations.models import Attachment, Conversation
 from handoffflow.api import present
 
 MEDIA_TYPE = "application/json; charset=utf-8"
@@ -30,4 +39,16 @@ def unless_known(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     known = {item.strip().removeprefix("W/") for item in asked.split(",")}
     answer = HttpResponseNotModified() if tag in known or asked.strip() == "*" else response
     answer["ETag"] = f"W/{tag}"
+    return answer
+
+
+def file(attachment: Attachment) -> HttpResponseBase:
+    """The bytes, for programs: never a page of ours."""
+    try:
+        content = default_storage.open(str(attachment.file))
+    except FileNotFoundError as gone:
+        raise Http404 from gone  # answered as every other absence
+    name = sniffing.saved_as(attachment.name, attachment.media_type)
+    answer = FileResponse(content, as_attachment=True, filename=name, content_type=attachment.media_type)
+    answer["Content-Length"] = str(attachment.size)
     return answer

@@ -220,7 +220,12 @@ class Handoff(BaseModel):
 
 class Media(BaseModel):
     id: UUID
-    content_type: str
+    content_type: str = Field(
+        description="What the bytes are, once they are stored; until then what was announced."
+    )
+    state: Literal["pending", "stored", "failed"]
+    name: str
+    size: int
 
 
 class DeliveryError(BaseModel):

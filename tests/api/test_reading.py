@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conversations import clock, handoffs, pauses
+from conversations import clock, handoffs, media, pauses
 from conversations.bots.base import HandoffRequest
-from conversations.models import Conversation, Message, Status
+from conversations.models import Attachment, Conversation, Message, Status
 from conversations.twilio.errors import Trouble
+from handoffflow.simulator import attachments as pictures
 from tests.api.calls import Api, caller, fields
 from tests.builders import CUSTOMER, bubbles, make_held, make_operator, make_waiting, make_with_bot, says
 
@@ -223,6 +226,30 @@ class TestMessages:
             *("id", "seq", "message_owner", "agent_id", "body", "media", "reply_to", "status", "error"),
             *("epoch", "occurred_at", "created_at", "template"),
         }
+
+    def test_lead_to_their_files(self, tmp_path: Path, settings: Any) -> None:
+        settings.MEDIA_ROOT = tmp_path
+        says("", NumMedia="1", MediaUrl0="https://api.twilio.com/x", MediaContentType0="image/png")
+        conversation, row = Conversation.objects.get(), Attachment.objects.get()
+        place = f"/conversations/{conversation.public_id}/media/{row.public_id}"
+        assert caller("read").get(place).status_code == 404
+        media.keep(row, BytesIO(pictures.photo()[1]), now=clock.now())
+
+        got = caller("read").get(place)
+
+        assert (got.status_code, got.getvalue()) == (200, pictures.photo()[1])
+        assert got["Content-Disposition"].startswith("attachment")
+        [shown] = (
+            caller("read")
+            .get(f"/conversations/{conversation.public_id}/messages")
+            .json()["items"][0]["media"]
+        )
+        assert (shown["state"], shown["size"]) == ("stored", len(pictures.photo()[1]))
+        other = make_held(make_operator("ana"), address="whatsapp:+5511900000001")
+        assert (
+            caller("read").get(place.replace(str(conversation.public_id), str(other.public_id))).status_code
+            == 404
+        )
 
     def test_show_media(self) -> None:
         says("", NumMedia="1", MediaUrl0="https://api.twilio.com/x", MediaContentType0="image/jpeg")
