@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
-from conversations import errors, handoffs, replies, templates
+from conversations import errors, handoffs, interactive, replies, templates
 from conversations.atomically import atomically
+from conversations.choices import Choices
 from conversations.contract import Cause, Door, Release
 from conversations.models import Author, Conversation, Handoff, Message, Mode, Outcomes, Queue, Template
 from conversations.uploads import Upload
@@ -79,7 +80,24 @@ def reply(
     client_key: str | None,
     now: datetime,
     upload: Upload | None = None,
+    offered: Choices | None = None,
 ) -> list[Message]:
+    """``offered`` are buttons under it, for the customer to answer with."""
+    if offered is not None and upload is not None:
+        raise errors.FileRefused(reason="buttons")
+    if offered is not None:
+        said = interactive.say(
+            conversation,
+            cause=cause(operator, door),
+            author=Author.OPERATOR,
+            operator=operator,
+            body=body,
+            offered=offered,
+            now=now,
+            epoch=epoch,
+            client_key=client_key,
+        )
+        return [said]
     return replies.say(
         conversation,
         cause=cause(operator, door),

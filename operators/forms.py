@@ -24,11 +24,14 @@ class ReplyForm:
     body: str
     epoch: int | None
     client_key: str | None
+    buttons: tuple[str, ...] = ()
+    """What the customer may answer with by pressing."""
 
     @classmethod
     def read(cls, post: MultiValueDict[str, str]) -> ReplyForm:
         return cls(
             body=post.get("body") or "",
+            buttons=tuple(title for title in map(messages.storable, post.getlist("button")) if title.strip()),
             epoch=_fence(post, "epoch"),
             client_key=_line(post, "client_key")[:LONGEST_KEY] or None,
         )

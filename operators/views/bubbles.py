@@ -129,7 +129,7 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         files=attachments.of(message),
         failure=failures.of(message, now),
         waits=_("Confirming") if message.status == Status.UNKNOWN else "",
-        template=message.extras.get("template"),
+        template=message.extras.get("template") or message.extras.get("choices"),
         author=f"{message.author}{message.operator_id or ''}",
         day=wording.day(message.occurred_at, now),
         at=message.occurred_at,

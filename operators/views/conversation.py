@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conversations import clock, delivery, uploads
+from conversations import choices, clock, delivery, uploads
 from conversations.contract import Cause
 from conversations.models import Conversation, Message
 from operators import desk, forms, http
@@ -102,6 +102,7 @@ def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
             client_key=form.client_key,
             now=clock.now(),
             upload=upload,
+            offered=choices.buttons(form.buttons) if form.buttons else None,
         )
     return pages.answer(request, public_id)
 

@@ -81,6 +81,7 @@ def _files() -> dict[str, str]:
         "voice": _(
             "This browser records in a form that WhatsApp does not take, and this server cannot convert it."
         ),
+        "buttons": _("A file and buttons do not fit into one message: send one after the other."),
         "broken": _("The recording cannot be read. Record it again."),
     }
 
@@ -93,6 +94,7 @@ def _sentences() -> dict[str, str]:
         "not_waiting": _("This chat is no longer waiting."),
         "with_bot": _("The bot has this chat. Take over to reply."),
         "window_closed": _("The 24-hour window has closed") + ".",
+        "invalid_choices": _("A button says up to 20 characters, and no two say the same."),
         "invalid_number": _("Write the number with its country code, for example +55 11 98765-4321."),
         "consent_required": _("Nobody is written to who has not agreed to it."),
         "waits_in_queue": _("This person already waits in the queue: take the chat there."),

@@ -178,7 +178,9 @@ export function depart(body) {
   body.delete("new");
   delete find("#bubbles").dataset.new;
   const id = conversation();
-  const sent = { id, text, key: body.get("client_key"), bubble: pending(text) };
+  const sent = { id, text, key: body.get("client_key"), bubble: pending(text), buttons: buttons().map((field) => field.value) };
+  for (const field of buttons()) field.value = "";
+  if (find("#choices")) find("#choices").open = false;
   waiting.set(id, [...(waiting.get(id) ?? []), sent]);
   box().value = "";
   find("#composer").client_key.value = key();
@@ -188,6 +190,9 @@ export function depart(body) {
   toBottom();
   return sent;
 }
+
+/** What the customer may answer with by pressing. */
+const buttons = () => all("#choices input");
 
 function pending(text) {
   const bubble = find("template#sending").content.firstElementChild.cloneNode(true);
@@ -208,6 +213,7 @@ export function arrive(sent, status) {
   const text = typed ? `${sent.text}\n${typed}` : sent.text;
   if (here) {
     box().value = text;
+    buttons().forEach((field, place) => { field.value ||= sent.buttons[place] ?? ""; });
     // Nobody knows whether it was accepted: the same key makes sending it again harmless.
     if (!typed && (!status || status >= 500)) find("#composer").client_key.value = sent.key;
     if (!status || status >= 500) complain();

@@ -170,3 +170,20 @@ def test_a_chat_is_started_with_a_new_number(panel: Page) -> None:
     expect(panel.locator("#chead h2")).to_have_text("Maria Lima")
     expect(panel.locator("#bubbles")).to_contain_text("Oi, Maria. Podemos continuar")
     expect(panel.locator("#dock")).to_have_attribute("data-dock", "closed")
+
+
+def test_a_reply_offers_buttons(panel: Page, closed: Conversation) -> None:
+    builders.says("oi de novo")
+    panel.locator("#message").fill("Pode ser às 15h?")
+    panel.locator("#choices summary").click()
+    panel.locator("#choices input").nth(0).fill("Sim")
+    panel.locator("#choices input").nth(1).fill("Não")
+    assert audit(panel) == []
+
+    panel.locator("#choices input").nth(1).press("Enter")
+
+    expect(panel.locator("#bubbles .rbs")).to_contain_text("Não")
+    expect(panel.locator("#choices")).not_to_have_attribute("open", "")
+    message = Message.objects.get(conversation=closed, author="operator")
+    assert [one["title"] for one in message.extras["choices"]["buttons"]] == ["Sim", "Não"]
+    expect(panel.locator("#message")).to_have_value("")
