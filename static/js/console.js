@@ -232,7 +232,7 @@ document.addEventListener("click", (event) => {
   if (target.closest("[data-dismiss]")) target.closest(".toast").remove();
   if (target.closest("[data-notify]")) alerts((bell) => bell.permit()).then(offer);
   if (target.closest("#jump")) toBottom();
-  for (const menu of all("details:is(.menu, .pill)[open]")) if (!menu.contains(target)) menu.open = false;
+  for (const menu of all("details:is(.menu, .pill, .choices)[open]")) if (!menu.contains(target)) menu.open = false;
 });
 document.addEventListener("submit", ({ target }) => {
   if (target.next) target.next.value = location.pathname;
@@ -260,7 +260,7 @@ const KEYS = {
 };
 
 function leave() {
-  for (const menu of all("details:is(.menu, .pill)[open]")) menu.open = false;
+  for (const menu of all("details:is(.menu, .pill, .choices)[open]")) menu.open = false;
   if (["message", "note-text"].includes(document.activeElement.id)) (find("#queue .row[aria-current]") ?? find("#tail")).focus();
 }
 
