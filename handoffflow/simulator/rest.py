@@ -168,6 +168,8 @@ def create(ledger: Ledger, account: Account, form: Form) -> Reply:
     draft = _filled(checks.draft(form, checks.Sender(account.number), strict=account.strict))
     customer = customers.find(ledger, draft.customer)
     if customer is None and draft.template:  # written to first: their phone can be looked at, and answer
+        if not customers.everybody(ledger):
+            customers.first(ledger)
         customer = customers.meet(ledger, draft.customer)
     refuses = customer.refuses if customer else None
     if refuses in checks.AT_ONCE:

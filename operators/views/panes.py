@@ -101,7 +101,7 @@ def pane(
     """``after`` is the seq before the first bubble shown (None: the newest ones), ``new_after`` the divider's."""
     handoffs = list(_handoffs(conversation))
     shown, older = _messages(conversation, after)
-    first = after if after is not None else (shown[0].seq - 1 if shown else 0)
+    first = after if after is not None else (shown[0].seq - 1 if older else 0)
     labels = outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
     name = wording.contact_name(conversation)
     lines = story.lines(conversation, operator, handoffs, labels, now, after=first if older else 0)
