@@ -13,6 +13,7 @@ from conversations.twilio import client
 
 EVERY = timedelta(seconds=20)
 """WhatsApp shows it for 25 seconds, or until the reply comes."""
+LOOK_EVERY = timedelta(seconds=1)
 STALE = timedelta(seconds=10)
 """A sign that nobody could give for so long is given up: by now they may have stopped."""
 
@@ -42,7 +43,7 @@ def _first(conversation: Conversation, now: datetime) -> bool:
     return True
 
 
-@work.handles(TypingSign, name="typing")
+@work.handles(TypingSign, name="typing", look_every=LOOK_EVERY)
 async def run(row: TypingSign, now: datetime) -> None:
     found = await work.in_thread(_of, row, now)
     if found is not None:

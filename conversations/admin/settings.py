@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations import clock, pauses, reconcile, texts
 from conversations.admin import base, forms, lists, scope, wording
 from conversations.models import BotAnswer, Handoff, Queue, Sender
+from conversations.twilio.errors import TROUBLES
 
 
 class QueueAdmin(base.Scoped):
@@ -86,7 +87,6 @@ ENDS_A_ROTATION = {"finish_rotation", "forget_secondary"}
 class SenderAdmin(base.Scoped):
     form = forms.SenderForm
     list_display = ("name", "address", "bot_engine", "reason_paused", "tried_again", "has_token")
-    reason_paused = wording.shown("paused", _("paused because"))
     tried_again = wording.shown("due_at", _("tried again"))
     fieldsets = (
         (None, {"fields": ("name", "address", "bot_engine")}),
@@ -153,6 +153,11 @@ class SenderAdmin(base.Scoped):
         obj.save(update_fields=named - {"paused"})
         if "paused" in named:
             pauses.by_hand(obj, obj.paused, now=clock.now())
+
+    @admin.display(description=_("paused because"), ordering="paused")
+    def reason_paused(self, sender: Sender) -> str:
+        reason = str(TROUBLES.get(sender.paused, sender.paused)) or "-"
+        return f"{reason} ({sender.paused_code})" if sender.paused_code else reason
 
     @admin.display(description=_("token"), boolean=True)
     def has_token(self, sender: Sender) -> bool:

@@ -51,6 +51,15 @@ class Trouble(StrEnum):
     SETUP = "wrong_channel"
 
 
+TROUBLES: dict[str, str | Promise] = {
+    Trouble.CREDENTIALS: _("credentials refused"),
+    Trouble.LOCKED: _("locked by WhatsApp"),
+    Trouble.LIMIT: _("limit of the day reached"),
+    Trouble.SANDBOX: _("only a sandbox number"),
+    Trouble.SETUP: _("not set up as a sender"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Reaction:
     """``retryable``: a new attempt by a person can change the result. ``again``: refused for the moment only, so what

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db.models import Max, Model, Q, QuerySet
 from django.test import Client
 
-from conversations import clock, deadlines, delivery, settling, work
+from conversations import clock, deadlines, delivery, pacing, settling, work
 from conversations.contract import Cause
 from conversations.models import (
     Attachment,
@@ -45,14 +45,16 @@ OUTBOUND = ("bot", "operator", "system")
 
 
 def quicken() -> None:
-    """The same rules by a quicker clock: short leases, an unclear send given up after three seconds, and no more
-    than a moment of grace for a deadline that passed while nobody worked."""
+    """The same rules by a quicker clock: short leases, an unclear send given up after three seconds, customers who
+    may be written to fifty times a second, and no more than a moment of grace for a deadline that passed while
+    nobody worked."""
     for name, handler in work.handlers.items():
         work.handlers[name] = dataclasses.replace(handler, lease=LEASE)
     settling.LOOK_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 1.5, 2, 3.1))
     settling.GIVE_UP_AFTER = timedelta(seconds=3)
     settling.LOOK_AGAIN = timedelta(seconds=1)
     delivery.HOLD = timedelta(seconds=2)
+    pacing.PAIR_PAUSE = timedelta(milliseconds=20)
     deadlines.GRACE = dict.fromkeys(deadlines.GRACE, timedelta(seconds=0.2))
     bot_turn.PAUSE = timedelta()
     models.ABANDONED = LEASE
