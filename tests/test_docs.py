@@ -31,6 +31,7 @@ OF_THE_SHELL = {
     "REQUIRE_BROWSER",
     "REQUIRE_POSTGRES",
     "RACES",
+    "TWILIO_OAI",
     "RACES_CROWDED",
     "PYTHON",
 }

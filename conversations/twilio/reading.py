@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -47,7 +47,7 @@ async def received(account: Account, *, to: str, since: datetime) -> AsyncIterat
     """What customers sent ``to`` us at ``since`` or later, page by page as Twilio has it: the newest first."""
     sdk = connected(account)
     # Twilio compares whole days, in its own time zone, which is UTC.
-    day = f"{since:%Y-%m-%d}"
+    day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     page = await ask(lambda: sdk.messages.page_async(to=to, date_sent_after=day, page_size=PAGE))
     while page is not None:
         rows = [row for row in page if row.direction == "inbound"]

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handoffflow.simulator import books, checks, contents, customers, faults, listing, shapes
+from handoffflow.simulator import books, checks, contents, contract, customers, faults, listing, shapes
 from handoffflow.simulator.checks import Form, Refused, one
 from handoffflow.simulator.console import Console
 from handoffflow.simulator.ledger import Ledger, Message, Step
@@ -71,6 +71,8 @@ def _apart(ledger: Ledger, account: Account, request: Request, console: Console)
     if request.path == TYPING:
         return _typing(ledger, account, request)
     authenticate(account, request.authorization)
+    if account.strict:
+        _described(account, request)
     if request.path == contents.PATH:
         return Reply(200, contents.page(account, request.query))
     if request.path.startswith(f"/{VERSION}/"):
@@ -123,6 +125,13 @@ def login(header: str) -> str:
         return base64.b64decode(header.partition(" ")[2], validate=True).decode().partition(":")[0]
     except ValueError:
         return ""
+
+
+def _described(account: Account, request: Request) -> None:
+    """What Twilio refuses by a number of its own is refused by that; what remains, by its description."""
+    if is_create(request, account):
+        checks.draft(request.form, checks.Sender(account.number))
+    contract.check(request.method, request.path, request.query, request.form, request.body)
 
 
 def _messages(ledger: Ledger, account: Account, request: Request) -> Reply:
