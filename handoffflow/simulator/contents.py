@@ -11,10 +11,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from handoffflow.simulator.checks import Form, Refused, one
+from handoffflow.simulator.ledger import Ledger, new_sid
 from handoffflow.simulator.seeded import CATALOGUE
 from handoffflow.simulator.shapes import Account
 
-PATH = "/v1/ContentAndApprovals"
+PATH, CREATE = "/v1/ContentAndApprovals", "/v1/Content"
 HOST = "https://content.twilio.com"
 _GAP = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -24,6 +25,7 @@ class Button:
     title: str
     kind: str
     payload: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,11 @@ class Shown:
     buttons: tuple[Button, ...]
 
 
-def page(account: Account, query: Form) -> dict[str, Any]:
+def page(ledger: Ledger, account: Account, query: Form) -> dict[str, Any]:
     """One page of the list, with Twilio's own kind of address for the next."""
     size, number = _whole(query, "PageSize", 50), _whole(query, "Page", 0)
-    first = number * size
-    shown = CATALOGUE[first : first + size]
+    first, rows = number * size, everything(ledger)
+    shown = rows[first : first + size]
 
     def url(wanted: int) -> str:
         asked = {"PageSize": str(size), "Page": str(wanted)}
@@ -53,20 +55,48 @@ def page(account: Account, query: Form) -> dict[str, Any]:
             "page_size": size,
             "first_page_url": url(0),
             "previous_page_url": url(number - 1) if number else None,
-            "next_page_url": url(number + 1) if first + size < len(CATALOGUE) else None,
+            "next_page_url": url(number + 1) if first + size < len(rows) else None,
             "url": url(number),
             "key": "contents",
         },
     }
 
 
-def find(sid: str) -> Mapping[str, Any] | None:
-    return next((row for row in CATALOGUE if row["sid"] == sid), None)
+def create(ledger: Ledger, account: Account, body: str) -> dict[str, Any]:
+    """A content of the account's own, which nobody has submitted for review."""
+    try:
+        given = json.loads(body)
+        (kind, shape), *_more = given["types"].items()
+        language = str(given["language"])
+    except (ValueError, KeyError, AttributeError, TypeError) as problem:
+        raise Refused(20001, detail="language and types") from problem
+    sid, name = new_sid("HX"), str(given.get("friendly_name") or "")
+    review = {"name": "", "category": "", "content_type": "", "status": "unsubmitted", "rejection_reason": ""}
+    row = {
+        "sid": sid,
+        "friendly_name": name,
+        "language": language,
+        "variables": given.get("variables") or {},
+        "types": {str(kind): dict(shape)},
+        "approval_requests": review,
+    }
+    with ledger.writing() as connection:
+        connection.execute("INSERT INTO contents (sid, row) VALUES (?, ?)", (sid, json.dumps(row)))
+    return row | {"account_sid": account.sid, "approval_requests": None}
 
 
-def checked(sid: str, given: str) -> dict[str, str]:
+def everything(ledger: Ledger) -> list[Mapping[str, Any]]:
+    own = [json.loads(row["row"]) for row in ledger.all("SELECT row FROM contents ORDER BY id")]
+    return [*CATALOGUE, *own]
+
+
+def find(ledger: Ledger, sid: str) -> Mapping[str, Any] | None:
+    return next((row for row in everything(ledger) if row["sid"] == sid), None)
+
+
+def checked(ledger: Ledger, sid: str, given: str) -> dict[str, str]:
     """The variables of a send; Refused where Twilio refuses it in its answer."""
-    row = find(sid)
+    row = find(ledger, sid)
     if row is None:
         raise Refused(21655)
     values = _variables(given)
@@ -75,8 +105,8 @@ def checked(sid: str, given: str) -> dict[str, str]:
     return values
 
 
-def approved(sid: str) -> bool:
-    row = find(sid)
+def approved(ledger: Ledger, sid: str) -> bool:
+    row = find(ledger, sid)
     return row is not None and row["approval_requests"]["status"] == "approved"
 
 
@@ -88,8 +118,8 @@ def spoiled(values: Mapping[str, str]) -> bool:
     )
 
 
-def shown(sid: str, values: Mapping[str, str]) -> Shown:
-    row = find(sid)
+def shown(ledger: Ledger, sid: str, values: Mapping[str, str]) -> Shown:
+    row = find(ledger, sid)
     kind, shape = _shape(row) if row else ("", {})
     title, body = str(shape.get("title", "")), str(shape.get("body", ""))
     header = str(shape.get("header_text", "")) or (title if body else "")
@@ -106,6 +136,8 @@ def _buttons(kind: str, shape: Mapping[str, Any], values: Mapping[str, str]) -> 
     for action in shape.get("actions", ()):
         what = {"URL": "url", "PHONE_NUMBER": "phone"}.get(str(action.get("type", "")), "reply")
         yield Button(_filled(str(action["title"]), values), what, str(action.get("id", "")))
+    for item in shape.get("items", ()):
+        yield Button(str(item["item"]), "item", str(item.get("id", "")), str(item.get("description", "")))
 
 
 def _shape(row: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

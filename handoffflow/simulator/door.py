@@ -74,11 +74,12 @@ class Door(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         length = min(int(self.headers.get("Content-Length") or 0), LARGEST)
         body = self.rfile.read(length).decode("utf-8", "replace")
+        is_json = self.headers.get("Content-Type", "").startswith("application/json")
         return Request(
             method=self.command,
             path=parts.path,
             query=parse_qs(parts.query, keep_blank_values=True),
-            form=parse_qs(body, keep_blank_values=True),
+            form={} if is_json else parse_qs(body, keep_blank_values=True),
             authorization=self.headers.get("Authorization", ""),
             body=body,
         )

@@ -56,6 +56,9 @@ CREATE TABLE IF NOT EXISTS faults (
   remaining INTEGER NOT NULL);
 """
 
+# Apart, because ledgers from before it are still in use.
+_CONTENTS = "CREATE TABLE IF NOT EXISTS contents (id INTEGER PRIMARY KEY, sid TEXT UNIQUE, row TEXT NOT NULL)"
+
 _bells: dict[str, threading.Condition] = {}
 _bells_lock = threading.Lock()
 
@@ -152,6 +155,7 @@ class Ledger:
             if known is None:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(_SCHEMA)
+            connection.execute(_CONTENTS)
             _catch_up(connection)
 
     def close(self) -> None:

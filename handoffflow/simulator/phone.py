@@ -154,10 +154,12 @@ def _customer(ledger: Ledger, number: int) -> Customer:
 def _press(ledger: Ledger, customer: Customer, sid: str, title: str) -> None:
     """A button under a bubble: WhatsApp tells which one, and of which message."""
     message = ledger.message(sid)
-    content = screen.content_of(message) if message and message.customer == customer.address else None
+    content = screen.content_of(ledger, message) if message and message.customer == customer.address else None
     for button in content.buttons if content else ():
-        if button.title == title and button.kind == "reply":
+        if button.title == title and button.kind in {"reply", "item"}:
             pressed = {"ButtonText": title, "ButtonPayload": button.payload, "ButtonType": "REPLY"}
+            if button.kind == "item":
+                pressed = {"ListId": button.payload, "ListTitle": title, "ListDescription": button.note}
             quoted = {"OriginalRepliedMessageSid": sid, "MessageType": "button"}
             _write(ledger, customer, body=title, extra=pressed | quoted)
             return

@@ -73,8 +73,8 @@ def _apart(ledger: Ledger, account: Account, request: Request, console: Console)
     authenticate(account, request.authorization)
     if account.strict:
         _described(account, request)
-    if request.path == contents.PATH:
-        return Reply(200, contents.page(account, request.query))
+    if request.path in {contents.PATH, contents.CREATE}:
+        return _contents(ledger, account, request)
     if request.path.startswith(f"/{VERSION}/"):
         return None
     return Reply(*console.answer(request.method, request.path, request.query, request.form, request.body))
@@ -134,6 +134,12 @@ def _described(account: Account, request: Request) -> None:
     contract.check(request.method, request.path, request.query, request.form, request.body)
 
 
+def _contents(ledger: Ledger, account: Account, request: Request) -> Reply:
+    if request.path == contents.PATH:
+        return Reply(200, contents.page(ledger, account, request.query))
+    return Reply(201, contents.create(ledger, account, request.body))
+
+
 def _messages(ledger: Ledger, account: Account, request: Request) -> Reply:
     if request.method == "POST":
         return create(ledger, account, request.form)
@@ -174,7 +180,7 @@ def _file(ledger: Ledger, path: str) -> Reply:
 
 def create(ledger: Ledger, account: Account, form: Form) -> Reply:
     """Check a new message, take it, and plan its callbacks; a scripted callback fault bends the plan."""
-    draft = _filled(checks.draft(form, checks.Sender(account.number), strict=account.strict))
+    draft = _filled(ledger, checks.draft(form, checks.Sender(account.number), strict=account.strict))
     customer = customers.find(ledger, draft.customer)
     if customer is None and draft.template:  # written to first: their phone can be looked at, and answer
         if not customers.everybody(ledger):
@@ -191,21 +197,21 @@ def create(ledger: Ledger, account: Account, form: Form) -> Reply:
     return Reply(201, shapes.resource(account, message, files=len(draft.media)), sid=message.sid)
 
 
-def _filled(draft: books.Draft) -> books.Draft:
+def _filled(ledger: Ledger, draft: books.Draft) -> books.Draft:
     """A content with its variables reads as the customer will read it, in Twilio's list as well."""
     if draft.template is None:
         return draft
-    values = contents.checked(draft.template, draft.variables)
-    return replace(draft, body=contents.shown(draft.template, values).body)
+    values = contents.checked(ledger, draft.template, draft.variables)
+    return replace(draft, body=contents.shown(ledger, draft.template, values).body)
 
 
 def _steps(ledger: Ledger, timing: Timing, draft: books.Draft, refuses: int | None) -> list[Step]:
     """How the message will fare. What is not approved fails outside the 24 hours, and only a callback says so."""
     last = ledger.last_inbound(draft.customer)
-    free = draft.template is None or not contents.approved(draft.template)
+    free = draft.template is None or not contents.approved(ledger, draft.template)
     if free and (last is None or ledger.clock() - last > books.DAY):
         return [Step(timing.sent, "failed", 63016)]
-    if draft.template and contents.spoiled(contents.checked(draft.template, draft.variables)):
+    if draft.template and contents.spoiled(contents.checked(ledger, draft.template, draft.variables)):
         return [Step(timing.sent, "failed", 63013)]
     if refuses:
         return [Step(timing.sent, "sent"), Step(timing.delivered, "undelivered", refuses)]

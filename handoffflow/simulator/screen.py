@@ -71,7 +71,7 @@ def bubbles(ledger: Ledger, customer: Customer) -> list[Bubble]:
     zone, shown = timezone.get_current_timezone(), []
     before: Message | None = None
     for message in thread:
-        at, content = _local(message.created, zone), content_of(message)
+        at, content = _local(message.created, zone), content_of(ledger, message)
         new_day = before is None or _local(before.created, zone).date() != at.date()
         shown.append(
             Bubble(
@@ -93,10 +93,10 @@ def bubbles(ledger: Ledger, customer: Customer) -> list[Bubble]:
     return shown
 
 
-def content_of(message: Message) -> Shown | None:
+def content_of(ledger: Ledger, message: Message) -> Shown | None:
     if message.template is None:
         return None
-    return contents.shown(message.template, json.loads(message.extra.get("ContentVariables") or "{}"))
+    return contents.shown(ledger, message.template, json.loads(message.extra.get("ContentVariables") or "{}"))
 
 
 TYPING_SECONDS = 25.0
