@@ -20,6 +20,7 @@ from conversations import (
     leases,
     outcomes,
     pacing,
+    preparing,
     settling,
     statuses,
     together,
@@ -118,6 +119,8 @@ def claim(rows: list[Delivery], lease: timedelta, now: datetime) -> list[Deliver
 async def run(row: Delivery, now: datetime) -> None:
     if row.begun:
         await _send(row, now)
+    elif preparing.needed(row, now):
+        await preparing.prepare(row, now)
     elif row.state == DeliveryState.UNKNOWN:
         await settling.settle(row, now)
     elif row.state == DeliveryState.SENDING:
@@ -182,7 +185,9 @@ def _start(row: Delivery, now: datetime) -> bool:
 
 
 def _is_plain(row: Delivery, now: datetime) -> bool:
-    apart = row.fenced or row.sender.demo or _stopped(row) or _paused(row)
+    apart = (
+        row.fenced or row.sender.demo or _stopped(row) or _paused(row) or preparing.needed(row, now)
+    )
     return row.state == DeliveryState.QUEUED and not apart and _may_go(row, now)
 
 

@@ -112,6 +112,13 @@ class KeyReused(HandoffError):
     status = 422
 
 
+class InvalidChoices(HandoffError):
+    """``fields`` says what is wrong with which of them, by place; "" is all of them."""
+
+    code = "invalid_choices"
+    status = 422
+
+
 class UnknownTemplate(HandoffError):
     code = "unknown_template"
     status = 422

@@ -16,7 +16,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 
-from conversations.errors import HandoffError, TemplateVariables
+from conversations.errors import HandoffError, InvalidChoices, TemplateVariables
 from handoffflow.api import present
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,7 @@ _FIELD_CODES = {
     "string_too_long": "too_long",
     "string_too_short": "too_short",
     "too_long": "too_long",
+    "too_short": "too_short",
     "literal_error": "choice",
     "enum": "choice",
     "string_pattern_mismatch": "format",
@@ -146,6 +147,9 @@ def answer(_request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
     if isinstance(error, TemplateVariables):
         wrong = error.extras["fields"].items()
         return respond("invalid", [(f"variables.{plain(name)}", what) for name, what in wrong])
+    if isinstance(error, InvalidChoices):
+        wrong = error.extras["fields"].items()
+        return respond("invalid", [(f"choices.{place}".rstrip("."), what) for place, what in wrong])
     if isinstance(error, HandoffError):
         return respond(error.code, **present.facts(error.extras))
     if isinstance(error, ninja.errors.ValidationError):

@@ -75,16 +75,27 @@ def _say(request: ApiRequest, conv_id: str, body: schemas.Say) -> HttpResponse:
         raise Refused("scope")
     conversation = caller.conversation(conv_id)
     if body.content_sid is not None:
-        if body.body is not None:
+        if body.body is not None or body.buttons or body.menu:
             raise Refused("invalid", [("body", "conflict")])
-        sent = templates.send(caller, conversation, body, body.agent_id, once.client_key(request))
+        sent = templates.send(caller, conversation, body, once.client_key(request))
         shown = present.messages([sent])
         return render.document(schemas.Accepted.model_construct(message=shown[0], parts=shown), status=202)
     if body.body is None or body.variables:
         raise Refused("invalid", [("body", "required")] if body.body is None else [("variables", "conflict")])
+    if body.buttons or body.menu:
+        return _offer(caller, conversation, body, once.client_key(request))
     speak = _as_bot if caller.is_bot else _as_agent
     said = speak(caller, conversation, body, once.client_key(request))
     shown = present.messages(said)
+    return render.document(schemas.Accepted.model_construct(message=shown[0], parts=shown), status=202)
+
+
+def _offer(caller: Caller, conversation: Conversation, body: schemas.Say, key: str | None) -> HttpResponse:
+    """A text with buttons or a list under it."""
+    if body.reply_to is not None or (body.buttons and body.menu):
+        raise Refused("invalid", [("reply_to" if body.reply_to else "menu", "conflict")])
+    said = templates.offer(caller, conversation, body, key)
+    shown = present.messages([said])
     return render.document(schemas.Accepted.model_construct(message=shown[0], parts=shown), status=202)
 
 

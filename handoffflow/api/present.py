@@ -11,7 +11,7 @@ from django.utils import translation
 from conversations import models
 from conversations.models import Author, Conversation, Event, Handoff, Message, Mode, Status
 from conversations.twilio import errors
-from handoffflow.api import schemas
+from handoffflow.api import choices, schemas
 
 _OWNERS = {Author.CUSTOMER: "customer", Author.BOT: "bot", Author.OPERATOR: "agent", Author.SYSTEM: "system"}
 
@@ -73,11 +73,11 @@ def _message(row: Message) -> schemas.Message:
     )
 
 
-def _template(kept: dict[str, Any] | None) -> schemas.UsedTemplate | None:
+def _template(kept: dict[str, Any] | None) -> choices.UsedTemplate | None:
     if kept is None:
         return None
     known = {name: kept.get(name, "") for name in ("content_sid", "name", "language")}
-    return schemas.UsedTemplate.model_construct(**known)
+    return choices.UsedTemplate.model_construct(**known)
 
 
 def facts(extras: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from handoffflow.api.choices import Menu, UsedTemplate
+
 Item = TypeVar("Item")
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -146,6 +148,8 @@ class Say(Body):
         default=None, min_length=1, max_length=64, description="A template: it gets through a closed window."
     )
     variables: dict[str, str] = Field(default={}, description="What fills the template; one line each.")
+    buttons: list[str] = Field(default=[], max_length=10, description="Up to three, 20 characters each.")
+    menu: Menu | None = None
     agent_id: Id | None = Field(default=None, description="Required with message_owner agent: who holds it.")
     epoch: Seq | None = Field(
         default=None, description="Required with message_owner bot: the epoch of its turn."
@@ -231,12 +235,6 @@ class Media(BaseModel):
 class DeliveryError(BaseModel):
     code: int | None = Field(description="Twilio's code, where it gave one.")
     text: str
-
-
-class UsedTemplate(BaseModel):
-    content_sid: str
-    name: str
-    language: str
 
 
 class Message(BaseModel):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
-from conversations import clock, templates
+from conversations import clock, interactive, templates
 from conversations.models import Author, Conversation, Message, Sender, Template
 from conversations.models.template import TemplateQuerySet
-from handoffflow.api import openapi, pages, render, schemas
+from handoffflow.api import choices, openapi, pages, render, schemas
 from handoffflow.api.auth import Access, ApiRequest, Caller
 from handoffflow.api.errors import Refused
 from handoffflow.models import Scope
@@ -81,34 +81,47 @@ def list_templates(request: ApiRequest, filters: Query[TemplateFilter]) -> HttpR
     return render.document(Templates.model_construct(items=[_shape(row) for row in found], next=following))
 
 
-def send(
-    caller: Caller, conversation: Conversation, body: schemas.Say, agent_id: str | None, key: str | None
-) -> Message:
+def send(caller: Caller, conversation: Conversation, body: schemas.Say, key: str | None) -> Message:
     """What ``content_sid`` and ``variables`` of a message say, in the name of the bot or of an agent."""
     template = Template.objects.of(conversation.sender).filter(content_sid=body.content_sid).first()
     if template is None:
         raise Refused("unknown_template")
-    if caller.is_bot:
-        if body.epoch is None:
-            raise Refused("invalid", [("epoch", "required")])
-        author, agent, cause, epoch = Author.BOT, None, caller.cause(), body.epoch
-    else:
-        agent = caller.agent(agent_id)
-        if caller.operator is not None and agent != caller.operator:
-            raise Refused("scope")
-        author, cause = Author.OPERATOR, desk.cause(agent, "api")
-        epoch = conversation.epoch if body.epoch is None else body.epoch
     return templates.send(
         conversation,
-        cause=cause,
-        author=author,
-        operator=agent,
         template=template,
         values=body.variables,
         now=clock.now(),
-        epoch=epoch,
         client_key=key,
+        **_speaker(caller, conversation, body),
     )
+
+
+def offer(caller: Caller, conversation: Conversation, body: schemas.Say, key: str | None) -> Message:
+    """A text with choices, in the same way."""
+    found = choices.offered(body.buttons, body.menu)
+    if found is None:
+        raise Refused("invalid", [("buttons", "required")])
+    return interactive.say(
+        conversation,
+        body=body.body or "",
+        offered=found,
+        now=clock.now(),
+        client_key=key,
+        **_speaker(caller, conversation, body),
+    )
+
+
+def _speaker(caller: Caller, conversation: Conversation, body: schemas.Say) -> dict[str, Any]:
+    """In whose name, and in which epoch."""
+    if caller.is_bot:
+        if body.epoch is None:
+            raise Refused("invalid", [("epoch", "required")])
+        return {"author": Author.BOT, "operator": None, "cause": caller.cause(), "epoch": body.epoch}
+    agent = caller.agent(body.agent_id)
+    if caller.operator is not None and agent != caller.operator:
+        raise Refused("scope")
+    epoch = conversation.epoch if body.epoch is None else body.epoch
+    return {"author": Author.OPERATOR, "operator": agent, "cause": desk.cause(agent, "api"), "epoch": epoch}
 
 
 def _known(caller: Caller, address: str | None) -> TemplateQuerySet:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conversations.models import Conversation, Delivery, Organization, Sender
+from conversations.models import Conversation, Delivery, Message, Organization, Sender
 from operators.models import Operator
 from tests.api.calls import Api, bot, caller, code, fields
 from tests.builders import make_held, make_operator, make_sender, make_with_bot
@@ -155,3 +155,37 @@ class TestSend:
         assert fields(robot.post(place(conversation), body)) == [("epoch", "required")]
         assert code(robot.post(place(conversation), body | {"epoch": 7})) == "stale_epoch"
         assert robot.post(place(conversation), body | {"epoch": 0}).status_code == 202
+
+
+class TestChoices:
+    def test_are_offered_by_bots_and_agents(self, desk: Api, ana: Operator) -> None:
+        held = make_held(ana)
+        asked = desk.post(place(held), said(ana, body="Pode ser?", buttons=["Sim", "Não"]))
+        assert asked.status_code == 202
+        listed = desk.post(
+            place(held),
+            said(
+                ana,
+                body="Quando?",
+                menu={"button": "Ver", "items": [{"title": "Manhã", "description": "8h"}]},
+            ),
+        )
+        assert listed.status_code == 202
+
+        message = Message.objects.get(public_id=asked.json()["message"]["id"])
+        assert [one["title"] for one in message.extras["choices"]["buttons"]] == ["Sim", "Não"]
+
+    @pytest.mark.parametrize(
+        ("body", "wrong"),
+        [
+            ({"buttons": ["a" * 21]}, [("choices.0", "too_long")]),
+            ({"buttons": ["a", "b", "c", "d"]}, [("choices", "too_many")]),
+            ({"buttons": ["a"], "menu": {"button": "b", "items": [{"title": "c"}]}}, [("menu", "conflict")]),
+            ({"menu": {"button": "b", "items": []}}, [("menu.items", "too_short")]),
+            ({"buttons": ["a"], "content_sid": "HX1"}, [("body", "conflict")]),
+        ],
+    )
+    def test_say_what_is_wrong(self, desk: Api, ana: Operator, body: dict[str, Any], wrong: Any) -> None:
+        response = desk.post(place(make_held(ana)), said(ana, body="Pode ser?", **body))
+
+        assert fields(response) == wrong

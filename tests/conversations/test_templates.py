@@ -330,10 +330,10 @@ def test_the_list_is_never_half_read(twilio: StandIn, monkeypatch: pytest.Monkey
     monkeypatch.setattr(content, "PAGE", 5)
     whole = contents.page
 
-    def broken(account: Any, query: Any) -> Any:
+    def broken(ledger: Any, account: Any, query: Any) -> Any:
         if query.get("Page", ["0"])[-1] == "1":
             raise checks.Refused(20500, status=500)
-        return whole(account, query)
+        return whole(ledger, account, query)
 
     monkeypatch.setattr(contents, "page", broken)
 
