@@ -20,7 +20,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from conversations import clock, delivery, failpoints, intake, probe, sniffing, uploads
+from conversations import capture, clock, delivery, failpoints, intake, probe, sniffing, uploads
 from conversations.models import Sender
 from conversations.twilio import signature
 
@@ -66,6 +66,7 @@ def inbound(request: HttpRequest, form: Form) -> HttpResponse:
     if probe.asked(form):
         return HttpResponse(probe.answer(form), content_type="text/plain")
     failpoints.reached("webhook.verified")
+    capture.note("webhook", form, request.headers, now=clock.now())
     sender = _kept(sender)
     intake.receive(form, sender=sender, now=clock.now())
     failpoints.reached("webhook.stored")
@@ -81,6 +82,7 @@ def status(request: HttpRequest, form: Form) -> HttpResponse:
     tokens = {token for sender in _of_account(account) for token in sender.verifying_tokens}
     if not _signer(request, form, sorted(tokens)):
         return _refused()
+    capture.note("status", form, request.headers, now=clock.now())
     delivery.apply_report(form, mid=_uuid(request.GET.get("mid", "")), account_sid=account, now=clock.now())
     failpoints.reached("report.stored")
     return HttpResponse(status=204)

@@ -65,6 +65,17 @@ def text(name: str, default: str = "", *, pattern: str = "", example: str = "") 
     return value
 
 
+def file(name: str, *, base: Path) -> str:
+    """A file that is made when it is needed; its folder has to be there."""
+    value = text(name)
+    if not value:
+        return ""
+    path = base / value
+    if path.is_dir() or not path.parent.is_dir():
+        raise ImproperlyConfigured(f"{name} must name a file in a folder that exists.")
+    return str(path)
+
+
 def boolean(name: str, *, default: bool = False) -> bool:
     value = text(name)
     if not value:

@@ -57,6 +57,9 @@ TWILIO_API_URL = env.origin(
     "TWILIO_API_URL", f"http://127.0.0.1:{SIMULATOR_PORT}" if SIMULATOR_ENABLED else ""
 )
 
+# What Twilio posts is appended to this file, without what it says or about whom.
+TWILIO_CAPTURE = env.file("TWILIO_CAPTURE", base=BASE_DIR)
+
 # Secrets --------------------------------------------------------------------------------------
 
 # `serve` keeps its own, and so does the `migrate` that has to come before it.

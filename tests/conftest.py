@@ -28,7 +28,7 @@ def environment() -> None:
         os.environ.pop(name, None)
     for name in ("TWILIO_AUTH_TOKEN_SECONDARY", "TWILIO_API_URL", "TWILIO_FLOW_SID", "SIMULATOR_ENABLED"):
         os.environ.pop(name, None)
-    for name in ("METRICS_TOKEN", "WORKER_EXPECTED", "MEDIA_STORAGE"):
+    for name in ("METRICS_TOKEN", "WORKER_EXPECTED", "MEDIA_STORAGE", "TWILIO_CAPTURE"):
         os.environ.pop(name, None)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         folder = tempfile.mkdtemp(prefix="handoffflow-tests-")

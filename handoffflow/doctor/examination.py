@@ -26,7 +26,12 @@ def examine(
     now: datetime, *, organization: Organization | None = None, fix: bool = False, code: str = ""
 ) -> list[Finding]:
     """Everything that was found, the worst first. With ``fix`` our addresses are set at Twilio, and asked for again."""
-    found = [*installation.database(now), installation.address(), *installation.production()]
+    found = [
+        *installation.database(now),
+        installation.address(),
+        *installation.production(),
+        *installation.capture(),
+    ]
     try:
         mine = senders(organization)
     except DatabaseError:

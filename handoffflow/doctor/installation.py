@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from django.utils.translation import gettext as _
 
 from handoffflow import checks, health
-from handoffflow.doctor.finding import Finding, error, ok, warning
+from handoffflow.doctor.finding import Finding, advice, error, ok, warning
 
 LATE_SECONDS = 300
 _DURABLE = {
@@ -72,6 +72,14 @@ def production() -> Iterator[Finding]:
         for found in checks.production(None):
             if found.id != "handoffflow.E001":  # said above
                 yield _checked(found, _("settings"))
+
+
+def capture() -> Iterator[Finding]:
+    if settings.TWILIO_CAPTURE:
+        what = _("The shapes of Twilio's requests are written to %(file)s.") % {
+            "file": settings.TWILIO_CAPTURE
+        }
+        yield advice("capture_on", "TWILIO_CAPTURE", what, _("Empty the setting once you have seen enough."))
 
 
 def _private(host: str) -> bool:

@@ -65,6 +65,8 @@ class TestAWrongValue:
             ("APP_URL", {"APP_URL": "https://desk.example.com:port"}),
             ("APP_URL", {"APP_URL": " https://desk.example.com"}),
             ("TWILIO_API_URL", {"TWILIO_API_URL": "localhost:1"}),
+            ("TWILIO_CAPTURE", {"TWILIO_CAPTURE": "no/such/folder/capture.jsonl"}),
+            ("TWILIO_CAPTURE", {"TWILIO_CAPTURE": "docs"}),
             ("METRICS_TOKEN", {"METRICS_TOKEN": "too-short"}),
             ("METRICS_TOKEN", {"METRICS_TOKEN": "sixteen and blanks"}),
             ("DATABASE_URL", {"DATABASE_URL": "data/db.sqlite3"}),
