@@ -185,9 +185,7 @@ def _start(row: Delivery, now: datetime) -> bool:
 
 
 def _is_plain(row: Delivery, now: datetime) -> bool:
-    apart = (
-        row.fenced or row.sender.demo or _stopped(row) or _paused(row) or preparing.needed(row, now)
-    )
+    apart = row.fenced or row.sender.demo or _stopped(row) or _paused(row) or preparing.needed(row, now)
     return row.state == DeliveryState.QUEUED and not apart and _may_go(row, now)
 
 
