@@ -77,6 +77,8 @@ def _say(request: ApiRequest, conv_id: str, body: schemas.Say) -> HttpResponse:
     if body.content_sid is not None:
         if body.body is not None or body.buttons or body.menu:
             raise Refused("invalid", [("body", "conflict")])
+        if body.reply_to is not None:
+            raise Refused("invalid", [("reply_to", "conflict")])
         sent = templates.send(caller, conversation, body, once.client_key(request))
         shown = present.messages([sent])
         return render.document(schemas.Accepted.model_construct(message=shown[0], parts=shown), status=202)

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, Handoff, Message, Mode, Outcomes, Reasons
+from conversations.models import Contact, Conversation, Handoff, Message, Mode, Outcomes, Reasons
 from conversations.models.message import MessageQuerySet
 from operators.models import Operator, Reason
 from operators.views import bubbles, offers, rows, story, wording
@@ -262,10 +263,20 @@ def _side(
     return {
         "since": conversation.created_at.year,
         "stopped": _stopped(conversation),
+        "agreed": _agreed(conversation.contact),
         "known": known,
         "times": _times(current, now) if current else [],
         "history": [_episode(handoff, labels) for handoff in handoffs if handoff.released_at],
     }
+
+
+def _agreed(contact: Contact) -> str:
+    """Since when they may be written to first, and on whose word."""
+    if contact.opted_in_at is None:
+        return ""
+    name = wording.first_name(contact.opted_in_by.shown_name) if contact.opted_in_by else _("The team")
+    day = wording.short_date(timezone.localdate(contact.opted_in_at))
+    return _("Agreed to messages on %(day)s (%(name)s)") % {"day": day, "name": name}
 
 
 def _times(handoff: Handoff, now: datetime) -> list[tuple[str, str]]:

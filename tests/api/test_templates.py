@@ -108,6 +108,10 @@ class TestSend:
             ({}, [("body", "required")]),
             ({"body": "a", "variables": {"1": "b"}}, [("variables", "conflict")]),
             ({"body": "a", "content_sid": "x"}, [("body", "conflict")]),
+            (
+                {"content_sid": "x", "reply_to": "6a1b8b0e-43cf-4a53-9c3e-6f0f2d1c7b11"},
+                [("reply_to", "conflict")],
+            ),
             ({"content_sid": "x", "variables": {"1": 5}}, [("variables.1", "type")]),
         ],
     )

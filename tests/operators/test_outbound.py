@@ -229,6 +229,7 @@ class TestTheDialog:
         assert (response.status_code, response["Location"]) == (303, f"/operator/c/{conversation.public_id}/")
         page = panel.get(response["Location"]).content.decode()
         assert 'data-dock="closed"' in page
+        assert "(ana)" in page  # who noted that they agreed
         assert (
             'data-after="0"' in page
         )  # or what came before the first bubble would leave with the next update
