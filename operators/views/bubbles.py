@@ -128,7 +128,7 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         cards=found,
         files=attachments.of(message),
         failure=failures.of(message, now),
-        waits=_("Confirming") if message.status == Status.UNKNOWN else "",
+        waits=_waits(message),
         template=message.extras.get("template") or message.extras.get("choices"),
         author=f"{message.author}{message.operator_id or ''}",
         day=wording.day(message.occurred_at, now),
@@ -141,6 +141,12 @@ def _said_elsewhere(message: Message, found: list[Card]) -> bool:
     if found and message.kind in cards.SAID_BY_CARD:
         return True
     return any(file.name and file.name == message.body.strip() for file in message.attachments.all())
+
+
+def _waits(message: Message) -> str:
+    if message.status == Status.UNKNOWN:
+        return _("Confirming")
+    return _("Waits: the number is paused") if failures.is_held(message) else ""
 
 
 def _by(message: Message) -> str:

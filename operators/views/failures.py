@@ -52,6 +52,12 @@ def in_doubt(message: Message, now: datetime) -> bool:
     return row is not None and message.status == Status.UNKNOWN and delivery.in_doubt(row, now)
 
 
+def is_held(message: Message) -> bool:
+    """Whether it waits for its number, on which nothing goes out."""
+    row = getattr(message, "delivery", None)
+    return message.status == Status.QUEUED and row is not None and bool(row.sender.paused)
+
+
 def doubts(now: datetime) -> Subquery:
     """How many bubbles of a conversation are in doubt. They become so by the clock alone, without an event."""
     unknown = Delivery.objects.filter(conversation=OuterRef("pk"), state=DeliveryState.UNKNOWN)

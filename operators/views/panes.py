@@ -7,15 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.utils import timezone
-from django.utils.text import capfirst
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 
-from conversations.models import Contact, Conversation, Handoff, Message, Mode, Outcomes, Reasons
+from conversations.models import Conversation, Handoff, Message, Mode, Outcomes, Reasons
 from conversations.models.message import MessageQuerySet
 from operators.models import Operator, Reason
-from operators.views import bubbles, offers, rows, story, wording
+from operators.views import bubbles, offers, rows, side, story, wording
 from operators.views.bubbles import Item
 from operators.views.offers import Offer
 
@@ -128,7 +125,7 @@ def pane(
         older=shown[0].seq if older and shown else 0,
         new_after=new_after,
         context=_context(conversation, handoffs, operator),
-        side=_side(conversation, handoffs, labels, now),
+        side=side.of(conversation, handoffs, labels, now, stopped=_stopped(conversation)),
         offer=offers.of([conversation], now)[conversation.pk] if dock == "offer" else None,
         holder=_holder(conversation, handoffs, now),
         last_wrote=wording.when(conversation.last_inbound_at, now) if conversation.last_inbound_at else "",
@@ -186,7 +183,8 @@ def outcome_labels(operator: Operator) -> dict[str, str]:
 
 def messages() -> MessageQuerySet:
     """Messages with all that a bubble shows."""
-    return Message.objects.select_related("reply_to", "delivery", "operator").prefetch_related("attachments")
+    shown = Message.objects.select_related("reply_to", "delivery__sender", "operator")
+    return shown.prefetch_related("attachments")
 
 
 def _thread(conversation: Conversation) -> MessageQuerySet:
@@ -223,17 +221,8 @@ def _context(
         "mine": conversation.operator_id == operator.pk and handoff.handoff_at == handoff.first_handoff_at,
         "reason": rows.reason_label(handoff.reason),
         "summary": handoff.summary or rows.reason_label(handoff.reason),
-        "slots": _pairs(handoff.slots),
+        "slots": side.pairs(handoff.slots),
     }
-
-
-def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(_titled(name.replace("_", " ")), str(value)) for name, value in values.items() if value != ""]
-
-
-def _titled(name: str) -> str:
-    """With a capital, and the others as they were: CEP stays CEP."""
-    return name[:1].upper() + name[1:]
 
 
 def _holder(conversation: Conversation, handoffs: list[Handoff], now: datetime) -> dict[str, str] | None:
@@ -250,55 +239,4 @@ def _holder(conversation: Conversation, handoffs: list[Handoff], now: datetime) 
         "initials": wording.initials(holder.shown_name),
         "hue": wording.hue(holder),
         "took": wording.took(now - since) if since else "",
-    }
-
-
-def _side(
-    conversation: Conversation, handoffs: list[Handoff], labels: dict[str, str], now: datetime
-) -> dict[str, Any]:
-    current = next((handoff for handoff in handoffs if handoff.open_for_id), None)
-    known = _pairs({**conversation.contact.attributes, **(current.slots if current else {})})
-    if current and current.intent:
-        known.insert(0, (_("Subject"), capfirst(current.intent)))
-    return {
-        "since": conversation.created_at.year,
-        "stopped": _stopped(conversation),
-        "agreed": _agreed(conversation.contact),
-        "known": known,
-        "times": _times(current, now) if current else [],
-        "history": [_episode(handoff, labels) for handoff in handoffs if handoff.released_at],
-    }
-
-
-def _agreed(contact: Contact) -> str:
-    """Since when they may be written to first, and on whose word."""
-    if contact.opted_in_at is None:
-        return ""
-    name = wording.first_name(contact.opted_in_by.shown_name) if contact.opted_in_by else _("The team")
-    day = wording.short_date(timezone.localdate(contact.opted_in_at))
-    return _("Agreed to messages on %(day)s (%(name)s)") % {"day": day, "name": name}
-
-
-def _times(handoff: Handoff, now: datetime) -> list[tuple[str, str]]:
-    taken, replied = handoff.first_handoff_at, handoff.first_reply_at
-    times = [(_("Waited"), wording.took((taken or now) - handoff.requested_at))]
-    if taken and replied:
-        times.append((_("1st reply"), wording.took(replied - taken)))
-    if taken:
-        times.append((_("Taken at"), wording.clock(taken)))
-    return times
-
-
-def _episode(handoff: Handoff, labels: dict[str, str]) -> dict[str, str]:
-    ended = handoff.released_at or handoff.requested_at
-    outcome = labels.get(handoff.outcome, handoff.outcome)
-    took = wording.took(ended - handoff.first_handoff_at) if handoff.first_handoff_at else ""
-    name = wording.first_name(handoff.operator.shown_name) if handoff.operator else ""
-    line = _("%(outcome)s by %(name)s in %(time)s") % {"outcome": outcome, "name": name, "time": took}
-    return {
-        "title": capfirst(handoff.intent) or rows.reason_label(handoff.reason),
-        "date": wording.short_date(ended.date()),
-        "stamp": ended.isoformat(),
-        "line": line if name and took else outcome,
-        "summary": handoff.context_out.get("summary", ""),
     }

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from conversations import clock, pauses
-from conversations.models import AuditEntry, Conversation, Sender
+from conversations.models import AuditEntry, Conversation, Message, Sender
 from conversations.twilio.errors import Trouble
 from operators import presence
 from operators.models import Operator
@@ -119,3 +119,18 @@ class TestResuming:
 
         assert (answer.status_code, answer.headers["HX-Trigger"]) == (409, "console:refused")
         assert not AuditEntry.objects.exists()
+
+
+def test_an_operator_sees_that_their_line_waits(client: Client) -> None:
+    ana = make_operator("ana")
+    held = make_held(ana)
+    said = Message.objects.filter(conversation=held, status="queued").latest("seq")
+    client.force_login(ana)
+    page = f"/operator/c/{held.public_id}/"
+    before = markup(client.get(page))
+    paused()
+
+    bubble = markup(client.get(page)).partition(f'id="m-{said.public_id}"')[2].partition("</article>")[0]
+
+    assert before.count('class="late"') == 0
+    assert 'class="late"' in bubble

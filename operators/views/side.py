@@ -1,0 +1,78 @@
+"""What is known about the person, beside the thread: who they are, this service, and those before it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from conversations.models import Contact, Conversation, Handoff
+from operators.views import rows, wording
+
+
+def of(
+    conversation: Conversation,
+    handoffs: list[Handoff],
+    labels: dict[str, str],
+    now: datetime,
+    *,
+    stopped: bool,
+) -> dict[str, Any]:
+    current = next((handoff for handoff in handoffs if handoff.open_for_id), None)
+    known = pairs({**conversation.contact.attributes, **(current.slots if current else {})})
+    if current and current.intent:
+        known.insert(0, (_("Subject"), capfirst(current.intent)))
+    return {
+        "since": conversation.created_at.year,
+        "stopped": stopped,
+        "agreed": _agreed(conversation.contact),
+        "known": known,
+        "times": _times(current, now) if current else [],
+        "history": [_episode(handoff, labels) for handoff in handoffs if handoff.released_at],
+    }
+
+
+def _agreed(contact: Contact) -> str:
+    """Since when they may be written to first, and on whose word."""
+    if contact.opted_in_at is None:
+        return ""
+    name = wording.first_name(contact.opted_in_by.shown_name) if contact.opted_in_by else _("The team")
+    day = wording.short_date(timezone.localdate(contact.opted_in_at))
+    return _("Agreed to messages on %(day)s (%(name)s)") % {"day": day, "name": name}
+
+
+def _times(handoff: Handoff, now: datetime) -> list[tuple[str, str]]:
+    taken, replied = handoff.first_handoff_at, handoff.first_reply_at
+    times = [(_("Waited"), wording.took((taken or now) - handoff.requested_at))]
+    if taken and replied:
+        times.append((_("1st reply"), wording.took(replied - taken)))
+    if taken:
+        times.append((_("Taken at"), wording.clock(taken)))
+    return times
+
+
+def _episode(handoff: Handoff, labels: dict[str, str]) -> dict[str, str]:
+    ended = handoff.released_at or handoff.requested_at
+    outcome = labels.get(handoff.outcome, handoff.outcome)
+    took = wording.took(ended - handoff.first_handoff_at) if handoff.first_handoff_at else ""
+    name = wording.first_name(handoff.operator.shown_name) if handoff.operator else ""
+    line = _("%(outcome)s by %(name)s in %(time)s") % {"outcome": outcome, "name": name, "time": took}
+    return {
+        "title": capfirst(handoff.intent) or rows.reason_label(handoff.reason),
+        "date": wording.short_date(ended.date()),
+        "stamp": ended.isoformat(),
+        "line": line if name and took else outcome,
+        "summary": handoff.context_out.get("summary", ""),
+    }
+
+
+def pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(_titled(name.replace("_", " ")), str(value)) for name, value in values.items() if value != ""]
+
+
+def _titled(name: str) -> str:
+    """With a capital, and the others as they were: CEP stays CEP."""
+    return name[:1].upper() + name[1:]
