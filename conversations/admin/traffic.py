@@ -35,10 +35,11 @@ class InboundWebhookAdmin(base.ReadOnly):
     identity = wording.shown("public_id", gettext_lazy("id"))
     why = wording.shown("reason", gettext_lazy("reason"))
     number = wording.shown("sender", gettext_lazy("sender"))
+    origin = wording.shown("get_source_display", gettext_lazy("told by"))
     came = wording.shown("received_at", gettext_lazy("received at"))
     tries = wording.shown("attempts", gettext_lazy("attempts"))
     again = wording.shown("due_at", gettext_lazy("next attempt"))
-    fields = ("identity", "outcome_chip", "why", "number", "came", "tries", "again", "raw_form")
+    fields = ("identity", "outcome_chip", "why", "number", "origin", "came", "tries", "again", "raw_form")
 
     @admin.display(description=gettext_lazy("outcome"))
     def outcome_chip(self, webhook: InboundWebhook) -> str:

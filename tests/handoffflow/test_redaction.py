@@ -327,8 +327,11 @@ class TestTheAdmin:
         fields = {
             "name": NAME,
             "address": ADDRESS,
-            "account_sid": TOKEN,
+            "account_sid": "AC" + "2" * 32,
             "auth_token": TOKEN,
+            "secondary_token": TOKEN,
+            "api_key_sid": "SK" + "3" * 32,
+            "api_key_secret": TOKEN,
             "bot_engine": "rules",
         }
         caio.post("/admin/conversations/sender/add/", fields)
