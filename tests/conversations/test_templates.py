@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 
-from conversations import clock, errors, filling, template_sync, templates, work
+from conversations import clock, delivery, errors, filling, settling, template_sync, templates, work
 from conversations.contract import Cause
 from conversations.models import (
     Approval,
@@ -22,7 +22,7 @@ from conversations.models import (
     Template,
     TemplateSync,
 )
-from conversations.twilio import content
+from conversations.twilio import client, content
 from handoffflow.simulator import checks, contents
 from handoffflow.simulator.seeded import CATALOGUE
 from handoffflow.simulator.standin import StandIn
@@ -346,3 +346,38 @@ def test_the_list_is_never_half_read(twilio: StandIn, monkeypatch: pytest.Monkey
     assert Template.objects.count() == 1
     assert row.due_at is not None
     assert row.due_at < now + timedelta(minutes=1)
+
+
+class TestAfterwards:
+    def test_one_that_failed_may_be_sent_again_though_the_window_is_closed(
+        self, ana: Operator, closed: Conversation
+    ) -> None:
+        message = send(closed, ana, make_template(make_sender()), ANA_NAME)
+        Message.objects.filter(pk=message.pk).update(status="failed", error_code=63018)
+        Delivery.objects.filter(message=message).update(state="failed", error_code=63018, due_at=None)
+
+        again = delivery.retry(message, cause=desk.cause(ana, "panel"), now=clock.now())
+
+        assert again.status == "queued"
+
+    @pytest.mark.parametrize(("listed", "state"), [("worded otherwise", "accepted"), ("Já vejo.", "unknown")])
+    def test_one_that_is_unconfirmed_is_known_by_whatever_no_other_line_says(
+        self, ana: Operator, monkeypatch: pytest.MonkeyPatch, listed: str, state: str
+    ) -> None:
+        held, now = make_held(ana), clock.now()
+        desk.reply(
+            held, operator=ana, door="panel", body="Já vejo.", epoch=held.epoch, client_key=None, now=now
+        )
+        message = send(held, ana, make_template(make_sender()), ANA_NAME)
+        Message.objects.filter(pk=message.pk).update(status="unknown")
+        Delivery.objects.filter(message=message).update(state="unknown", started_at=now, unknown_since=now)
+        found = client.Listed(sid="SMx", status="sent", body=listed, created_at=now, error_code=None)
+        monkeypatch.setattr(client, "listing", lambda *_account, **_asked: _soon([found]))
+
+        async_to_sync(settling.settle)(reload(Delivery.objects.get(message=message)), now)
+
+        assert reload(Delivery.objects.get(message=message)).state == state
+
+
+async def _soon(rows: Any) -> Any:
+    return rows
