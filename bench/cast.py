@@ -62,6 +62,8 @@ def cookies(count: int) -> list[str]:
 def waiting(conversations: list[Conversation], count: int) -> None:
     """So many messages of the operator, in turn over these conversations, all due now."""
     now = clock.now()
+    # What an earlier round sent is long ago: a customer's burst begins anew.
+    Delivery.objects.exclude(started_at=None).update(started_at=now - timedelta(days=1))
     following = {
         one.pk: one.seq for one in Conversation.objects.filter(pk__in=[one.pk for one in conversations])
     }

@@ -24,7 +24,8 @@ class Plan:
     panel_seconds: float
     worker_rounds: int
     concurrencies: tuple[tuple[int, int], ...]
-    """How many conversations have messages waiting, and how many messages in all."""
+    """How many conversations have messages waiting, and how many messages in all: no more than 20 for each, since
+    after that a customer is written to more slowly."""
     enqueue_seconds: float
     paced: tuple[int, int]
     """As above, of a number that keeps its pace."""
@@ -48,7 +49,7 @@ FULL = Plan(
     panel_rounds=5,
     panel_seconds=15.0,
     worker_rounds=5,
-    concurrencies=((1, 50), (20, 1000), (100, 3000)),
+    concurrencies=((1, 20), (20, 400), (100, 2000)),
     enqueue_seconds=10.0,
     paced=(2000, 10_000),
 )
