@@ -224,9 +224,7 @@ class Handoff(BaseModel):
 
 class Media(BaseModel):
     id: UUID
-    content_type: str = Field(
-        description="What the bytes are, once they are stored; until then what was announced."
-    )
+    content_type: str = Field(description="What the bytes are, once stored; until then what was said.")
     state: Literal["pending", "stored", "failed"]
     name: str
     size: int

@@ -10,7 +10,7 @@ from handoffflow.simulator.checks import Form, Refused, one
 from handoffflow.simulator.shapes import Account
 
 SENDERS, SERVICES = "/v2/Channels/Senders", "/v1/Services"
-ADDRESSES, TEMPLATES = "/v1/Configuration/Addresses", "/v1/ContentAndApprovals"
+ADDRESSES = "/v1/Configuration/Addresses"
 _SENDER = re.compile(rf"{SENDERS}/(XE[0-9a-fA-F]{{32}})\Z")
 _SERVICE = re.compile(rf"{SERVICES}/(MG[0-9a-fA-F]{{32}})(/ChannelSenders)?\Z")
 _WEBHOOK = {
@@ -42,7 +42,6 @@ class Console:
         self.senders = [self.sender]
         self.services: list[dict[str, Any]] = []
         self.addresses: list[dict[str, Any]] = []
-        self.templates: list[dict[str, Any]] = []
 
     def add_service(self, sid: str, *, inbound: str | None, member: bool = True) -> dict[str, Any]:
         service = {
@@ -73,8 +72,6 @@ class Console:
             return 200, _page("services", [_shown(service) for service in self.services])
         if method == "GET" and path == ADDRESSES:
             return 200, _page("address_configurations", self.addresses)
-        if method == "GET" and path == TEMPLATES:
-            return 200, _page("contents", self.templates)
         if match := _SENDER.match(path):
             return self._sender(method, match[1], body)
         if match := _SERVICE.match(path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import Max, Model, Q, QuerySet
 from django.test import Client
 
@@ -220,6 +223,18 @@ def say(addresses: list[str], text: str) -> None:
 def failed_are_due() -> int:
     """A minute later for the webhooks that could not be applied."""
     return InboundWebhook.objects.filter(outcome=WebhookOutcome.FAILED).update(due_at=clock.now())
+
+
+def writable() -> bool:
+    """Whether nobody holds the database's one write lock, where it has one."""
+    if connection.vendor != "sqlite":
+        return True
+    with closing(sqlite3.connect(settings.DATABASES["default"]["NAME"], timeout=0.1)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 def take_over() -> bool:

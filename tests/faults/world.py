@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import os
+import random
 import signal
 import time
 import uuid
@@ -136,7 +137,12 @@ class World:
         return self.desk.died()
 
     def freeze(self) -> None:
+        """Stop it where it is, but not in the middle of another thread's write: a file has one writer at a time."""
         self.desk.send(signal.SIGSTOP)
+        while not self.call("writable"):
+            self.desk.send(signal.SIGCONT)
+            time.sleep(random.uniform(0.001, 0.02))  # noqa: S311
+            self.desk.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self.desk.send(signal.SIGCONT)

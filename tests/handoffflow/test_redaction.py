@@ -253,7 +253,7 @@ class TestASend:
         assert row.due_at is not None
         work.run_once(row.due_at)
 
-        lines.tell_nobody("cannot send: credentials", f"delivery {row.public_id}")
+        lines.tell_nobody("is paused: credentials_refused", f"delivery {row.public_id}")
 
     def test_of_a_bot_that_breaks(self, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(turns, "_sound", refuse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,9 +14,10 @@ import pytest
 import requests
 from django.utils import timezone
 
-from conversations.twilio import client, console, reading
+from conversations import choices
+from conversations.twilio import client, console, content, reading
 from conversations.twilio.client import Account
-from handoffflow.simulator import contract
+from handoffflow.simulator import contract, seeded
 from handoffflow.simulator.standin import StandIn
 from tests.conftest import TWILIO_AUTH_TOKEN, TWILIO_SID
 from tests.simulator import contract_table
@@ -24,6 +26,10 @@ from tests.simulator.conftest import CALLBACK, JOAO
 MESSAGES = f"/2010-04-01/Accounts/{TWILIO_SID}/Messages.json"
 NUMBER = "whatsapp:+551150280000"
 SERVICE = "MG" + "7" * 32
+TEMPLATE = {
+    "ContentSid": seeded.CATALOGUE[0]["sid"],
+    "ContentVariables": json.dumps(seeded.CATALOGUE[0]["variables"]),
+}
 EXERCISED = {
     "POST /2010-04-01/Accounts/{AccountSid}/Messages.json",
     "GET /2010-04-01/Accounts/{AccountSid}/Messages.json",
@@ -35,6 +41,8 @@ EXERCISED = {
     "POST /v1/Services/{Sid}",
     "GET /v1/Services/{MessagingServiceSid}/ChannelSenders",
     "GET /v1/ContentAndApprovals",
+    "POST /v1/Content",
+    "POST /v2/Indicators/Typing.json",
     "GET /v1/Configuration/Addresses",
 }
 """What the gateway calls. A new call belongs here, and into the list of calls below."""
@@ -71,7 +79,15 @@ class TestTheGateway:
             assert await console.number(account, NUMBER)
             assert await console.services(account, NUMBER, "")
             assert not await console.captured(account, NUMBER)
-            assert await console.approved(account) == 0
+            assert await console.approved(account) == 12
+            [first, *_others] = await content.templates(account)
+            filled = json.dumps({one["name"]: one["sample"] for one in first.variables})
+            template = {"content_sid": first.sid, "content_variables": filled}
+            assert (await client.send(account, **text, **template)).kind == "accepted"
+            assert await content.create(
+                account, choices.content(choices.buttons(["Sim"]), "Tudo bem?", "pt_BR")[0]
+            )
+            await client.show_typing(account, sid)
             url = "https://desk.example.com/api/twilio/webhook#ct=2000&rt=4500&rc=2&rp=5xx,ct,rt"
             await console.set_webhook(account, sender, webhook=url, status_callback=CALLBACK)
             await console.set_inbound(account, SERVICE, webhook=url)
@@ -102,7 +118,7 @@ class TestTheStandIn:
     @pytest.mark.parametrize(
         ("method", "path", "params", "detail"),
         [
-            ("POST", MESSAGES, {"data": {"ContentSid": "HX" + "g" * 32}}, "The requested resource"),
+            ("POST", MESSAGES, {"data": {"ContentSid": "HX" + "g" * 32}}, "The ContentSid is invalid"),
             ("POST", MESSAGES, {"data": {"SmartEncoded": "yes"}}, "SmartEncoded is no boolean"),
             ("POST", MESSAGES, {"data": {"RiskCheck": "maybe"}}, "RiskCheck is none of"),
             ("POST", MESSAGES, {"data": {"ValidityPeriod": "soon"}}, "ValidityPeriod is no integer"),
@@ -148,7 +164,7 @@ class TestTheStandIn:
         [
             {"Body": "Olá"},
             {"MediaUrl": ["https://desk.example.com/a.png", "https://desk.example.com/b.png"]},
-            {"ContentSid": "HX" + "a" * 32, "ContentVariables": '{"1": "João"}'},
+            TEMPLATE,
             {"Body": "x", "PersistentAction": ["geo:-23.56,-46.65|Av. Paulista"]},
         ],
         ids=["text", "media", "template", "location"],
