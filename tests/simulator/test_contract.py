@@ -82,7 +82,7 @@ class TestTheGateway:
             assert await console.approved(account) == 12
             [first, *_others] = await content.templates(account)
             filled = json.dumps({one["name"]: one["sample"] for one in first.variables})
-            template = {"content_sid": first.sid, "content_variables": filled}
+            template: Any = {"content_sid": first.sid, "content_variables": filled}
             assert (await client.send(account, **text, **template)).kind == "accepted"
             assert await content.create(
                 account, choices.content(choices.buttons(["Sim"]), "Tudo bem?", "pt_BR")[0]
