@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 SECTIONS = (
     (_("Team and queues"), ("Operator", "Queue", "Reason")),
     (_("Conversations and services"), ("Conversation", "Message", "Handoff")),
-    (_("Bot and numbers"), ("BotAnswer", "Sender")),
+    (_("Bot and numbers"), ("BotAnswer", "Sender", "Template")),
     (_("Integration"), ("ApiKey", "InboundWebhook", "Delivery")),
     (_("Audit"), ("AuditEntry",)),
 )
