@@ -91,4 +91,5 @@ document.addEventListener("input", ({ target }) => {
 document.addEventListener("play", ({ target }) => quiet(target), true);
 for (const name of ["play", "pause", "ended", "timeupdate", "loadedmetadata"]) player.addEventListener(name, show);
 document.addEventListener("htmx:after:swap", show);
+document.documentElement.classList.add("plays");
 show();

@@ -192,6 +192,7 @@ def console(live_desk: Desk, context: BrowserContext, page: Page, ana: Operator)
     def show(conversation: Conversation) -> Page:
         sign_in(context, ana, live_desk.url)
         page.goto(f"{live_desk.url}/operator/c/{conversation.public_id}/")
+        expect(page.locator("html.plays")).to_be_attached()  # players are brought to life after the page
         return page
 
     return show
