@@ -20,6 +20,9 @@ MOST_BUTTONS, MOST_LINES = 3, 10
 _RUN = re.compile(r"[^\S\n]+")
 
 
+_SEE = {"pt-br": "Ver opções", "en": "See options", "es": "Ver opciones"}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     title: str
@@ -45,6 +48,13 @@ def buttons(titles: Iterable[str]) -> Choices:
     """Up to three; InvalidChoices says what is wrong with which."""
     lines = tuple(Line(_one_line(title)) for title in titles)
     return _checked(Choices(lines), longest=BUTTON, most=MOST_BUTTONS)
+
+
+def offered(titles: Sequence[str], language: str) -> Choices:
+    """As few as fit are buttons; more are a list behind one, which says so in the customer's language."""
+    if len(titles) <= MOST_BUTTONS:
+        return buttons(titles)
+    return menu(_SEE.get(language, _SEE["en"]), [(title, "") for title in titles])
 
 
 def menu(button: str, lines: Iterable[tuple[str, str]]) -> Choices:

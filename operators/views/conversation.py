@@ -102,7 +102,7 @@ def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
             client_key=form.client_key,
             now=clock.now(),
             upload=upload,
-            offered=choices.buttons(form.buttons) if form.buttons else None,
+            offered=choices.offered(form.buttons, conversation.contact.language) if form.buttons else None,
         )
     return pages.answer(request, public_id)
 

@@ -73,6 +73,25 @@ class TestTheForm:
         answer = panel.generic("POST", place, form, "multipart/form-data; boundary=B")
         assert (answer.status_code, sent()) == (303, ["text"])
 
+    @pytest.mark.parametrize(
+        ("titles", "menu"), [(["Sim", "Não", ""], ""), ([f"Opção {n}" for n in range(7)], "Ver opções")]
+    )
+    def test_offers_buttons_or_a_list(
+        self, panel: Client, held: Conversation, titles: list[str], menu: str
+    ) -> None:
+        answer = panel.post(f"/operator/c/{held.public_id}/send", {"body": "Escolha", "button": titles})
+        assert answer.status_code == 303
+        message = Message.objects.filter(author="operator").get()
+        offered = message.extras["choices"]
+        assert offered["menu"] == menu
+        assert [line["title"] for line in offered["lines"]] == [title for title in titles if title]
+
+    def test_sends_a_file_or_buttons_but_not_both(self, panel: Client, held: Conversation) -> None:
+        answer = posts(panel, held, PHOTO, "image/png", data={"button": ["Sim"]})
+        assert answer.status_code == 422
+        assert "Um arquivo e botões não cabem na mesma mensagem" in answer.content.decode()
+        assert (sent(), Attachment.objects.count()) == ([], 0)
+
     @pytest.mark.parametrize("fragment", [{}, {"HX-Request": "true"}])
     def test_says_why_not_and_keeps_the_text(
         self, panel: Client, held: Conversation, fragment: dict[str, str]

@@ -175,7 +175,7 @@ def test_a_chat_is_started_with_a_new_number(panel: Page) -> None:
 def test_a_reply_offers_buttons(panel: Page, closed: Conversation) -> None:
     builders.says("oi de novo")
     panel.locator("#message").fill("Pode ser às 15h?")
-    panel.locator("#choices summary").click()
+    panel.locator("#choices > summary").click()
     panel.locator("#choices input").nth(0).fill("Sim")
     panel.locator("#choices input").nth(1).fill("Não")
     assert audit(panel) == []
