@@ -73,10 +73,19 @@ def drives_browser(item: pytest.Item) -> bool:
     return bool(fixtures & {"page", "browser", "context", "new_context"})
 
 
+def stores(item: pytest.Item) -> bool:
+    """Whether it has to do with a database; what has not is the same on all of them."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    by_itself = item.path.parts[-2] in {"faults", "week"}
+    return by_itself or bool(
+        item.get_closest_marker("django_db") or fixtures & {"db", "transactional_db", "world"}
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         parts = item.path.relative_to(ROOT).parts if item.path.is_relative_to(ROOT) else ()
-        if len(parts) > 1 and parts[1].removesuffix(".py").removeprefix("test_") in ENGINE:
+        if len(parts) > 1 and parts[1].removesuffix(".py").removeprefix("test_") in ENGINE and stores(item):
             item.add_marker("engine")
         if drives_browser(item):
             item.add_marker("browser")

@@ -32,7 +32,7 @@ def _run(name: str, url: str | None, arguments: list[str]) -> int:
         "pytest",
         "-q",
         "-n",
-        os.environ.get("TEST_PROCESSES", "2"),
+        os.environ.get("TEST_PROCESSES", "3"),
         "--dist",
         "loadgroup",
         *arguments,
