@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.db.models.expressions import Combinable
 
-from conversations import messages
+from conversations import contacts, messages
 from conversations.models import Author, Conversation, Kind, Mode, Sender
 from conversations.twilio.payloads import InboundMessage
 
@@ -16,10 +16,21 @@ WINDOW = timedelta(hours=24)
 SESSION = timedelta(hours=12)
 
 
-def take(
+LOOKS = 3
+"""A thread may be merged, and taken apart again, between the look and the hold."""
+
+
+def take(sender: Sender, inbound: InboundMessage, at: datetime, *, late: bool) -> Conversation:
+    """The row of whoever wrote, held, with everything this message changes."""
+    for _look in range(LOOKS):
+        if taken := _take(contacts.resolve(inbound, sender=sender), sender, inbound, at, late=late):
+            return taken
+    raise Conversation.DoesNotExist
+
+
+def _take(
     conversation: Conversation, sender: Sender, inbound: InboundMessage, at: datetime, *, late: bool
-) -> Conversation:
-    """The row, held, with everything this message changes."""
+) -> Conversation | None:
     changes = {} if late else _as_newest(inbound, at)
     held = Conversation.objects.all().hold(
         conversation.pk,
@@ -30,7 +41,7 @@ def take(
         **changes,
     )
     if not held:
-        raise Conversation.DoesNotExist
+        return None
     if late:
         older = Conversation.objects.filter(
             Q(last_inbound_at=None) | Q(last_inbound_at__lt=at), pk=conversation.pk

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import phonenumbers
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from conversations import errors
+from conversations import errors, spellings
 from conversations.atomically import atomically
 from conversations.models import (
     ADDRESS_LENGTH,
@@ -21,6 +21,7 @@ from conversations.models import (
     Conversation,
     Handoff,
     Message,
+    SeenBeside,
     Sender,
 )
 from conversations.twilio.payloads import InboundMessage
@@ -32,7 +33,6 @@ _SPANISH = (
     *("34", "51", "52", "53", "54", "56", "57", "58"),
     *("502", "503", "504", "505", "506", "507", "591", "593", "595", "598"),
 )
-_BRAZILIAN_MOBILE = re.compile(r"whatsapp:\+55(\d\d)(9?)([6-9]\d{7})\Z")
 _E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
 _PORTUGUESE = ("55", "351", "244", "258")
 LOOKS = 3
@@ -40,8 +40,8 @@ LOOKS = 3
 
 
 def resolve(inbound: InboundMessage, *, sender: Sender) -> Conversation:
-    """The thread of whoever wrote, made on first contact. Unique keys decide between parallel first messages:
-    whoever loses looks again."""
+    """The thread of whoever wrote, made on first contact; that of the person they were merged into. Unique keys
+    decide between parallel first messages: whoever loses looks again."""
     for _look in range(LOOKS - 1):
         try:
             return _resolve(inbound, sender)
@@ -58,7 +58,7 @@ def _resolve(inbound: InboundMessage, sender: Sender) -> Conversation:
             # They write: they want to be written to again.
             theirs = ContactAddress.objects.filter(sender=sender, contact=known.contact_id)
             theirs.update(unreachable_at=None, unreachable_code=None)
-        return known
+        return _where_it_goes_on(known)
     with transaction.atomic():
         return _first_contact(inbound, sender)
 
@@ -70,13 +70,13 @@ def reach(sender: Sender, address: str, *, name: str = "") -> Conversation:
             sender=sender, contact__addresses__sender=sender, contact__addresses__value=address
         )
         if found := known.first():
-            return found
+            return _where_it_goes_on(found)
         try:
             with transaction.atomic():
                 return _write_first(sender, address, name)
         except IntegrityError:
             continue  # they wrote, or were written to, at the same moment
-    return known.get()
+    return _where_it_goes_on(known.get())
 
 
 def _write_first(sender: Sender, address: str, name: str) -> Conversation:
@@ -88,16 +88,18 @@ def _write_first(sender: Sender, address: str, name: str) -> Conversation:
 
 
 def alike(sender: Sender, address: str) -> ContactAddress | None:
-    """Somebody known by the same Brazilian number with or without its ninth digit: to be asked about, never assumed.
-
-    WhatsApp has old numbers without it, and rewriting one would write to a stranger.
-    """
-    number = _BRAZILIAN_MOBILE.match(address)
-    if number is None or _standing(address, sender).exists():
+    """Somebody known by the other spelling of this number: to be asked about, never assumed."""
+    twin = spellings.twin(address)
+    if twin is None or _standing(address, sender).exists():
         return None
-    area, ninth, rest = number.groups()
-    twin = f"whatsapp:+55{area}{'' if ninth else '9'}{rest}"
     return _standing(twin, sender).select_related("contact").first()
+
+
+def addresses_of(contact: Contact, sender: Sender | int) -> QuerySet[ContactAddress]:
+    """All of one person's: those of whoever was merged into them as well."""
+    person = contact.merged_into_id or contact.pk
+    theirs = Q(contact=person) | Q(contact__merged_into=person)
+    return ContactAddress.objects.filter(theirs, sender=sender)
 
 
 def phone(typed: str) -> str:
@@ -171,22 +173,41 @@ def advance(sender: Sender, address: str, *, hours: int) -> int:
 
 def _known(inbound: InboundMessage, sender: Sender) -> Conversation | None:
     """Which thread; what is in it will be read once it is held."""
-    found = Conversation.objects.only("sender", "contact", "last_inbound_at").filter(
+    found = _bare().filter(
         sender=sender, contact__addresses__sender=sender, contact__addresses__value=inbound.from_
     )
     stopped = ContactAddress.objects.filter(sender=sender, contact=OuterRef("contact"))
     found = found.annotate(was_stopped=Exists(stopped.exclude(unreachable_code=None)))
     if other := _other(inbound):
-        found = found.annotate(other_known=Exists(_standing(other, sender)))
+        found = found.annotate(others=Subquery(_standing(other, sender).values("contact")[:1]))
     return found.first()
+
+
+def _bare() -> QuerySet[Conversation]:
+    return Conversation.objects.only("sender", "contact", "last_inbound_at", "merged_into")
+
+
+def _where_it_goes_on(known: Conversation) -> Conversation:
+    """The thread that this one was merged into. Its row is in hand then: nobody takes the two apart before what is
+    about to be said stands in one of them."""
+    into = known.merged_into_id
+    while into is not None:
+        Conversation.objects.filter(pk=into).update(seq=F("seq"))
+        still = Conversation.objects.values_list("merged_into", flat=True).get(pk=known.pk)
+        if still == into:
+            return Conversation.objects.with_parties().get(pk=into)
+        into = still
+    return known
 
 
 def _link(known: Conversation, inbound: InboundMessage, sender: Sender) -> None:
     """The user id that a known phone shows for the first time: the same person will write from it one day."""
     other = _other(inbound)
-    if not other or known.other_known:  # type: ignore[attr-defined]  # annotated
+    others = known.others if other else None  # type: ignore[attr-defined]  # annotated
+    if not other or others == known.contact_id:
         return
-    if _has_kind(known.contact, other, sender):
+    if others is not None or _has_kind(known.contact, other, sender):
+        _left_apart(known.contact, sender, other)
         return
     try:
         with transaction.atomic():
@@ -204,13 +225,15 @@ def _first_contact(inbound: InboundMessage, sender: Sender) -> Conversation:
         language=language_of(inbound.from_),
     )
     _address(contact, sender, inbound.from_)
-    if other and standing is None:
+    if standing is not None and standing.contact_id != contact.pk:
+        _left_apart(contact, sender, other)
+    elif other and standing is None:
         # One that has appeared since the look is a message at the same moment, of the same person.
         _address(contact, sender, other)
     conversation, _made = Conversation.objects.select_related("contact").get_or_create(
         sender=sender, contact=contact, defaults={"reply_address": inbound.from_}
     )
-    return conversation
+    return _where_it_goes_on(conversation)
 
 
 def _beside(standing: ContactAddress | None, inbound: InboundMessage, sender: Sender) -> Contact | None:
@@ -221,6 +244,11 @@ def _beside(standing: ContactAddress | None, inbound: InboundMessage, sender: Se
     if standing is None or _has_kind(standing.contact, inbound.from_, sender):
         return None
     return standing.contact
+
+
+def _left_apart(contact: Contact, sender: Sender, other: str) -> None:
+    """Kept, so that somebody can be asked whether the two are one person."""
+    SeenBeside.objects.get_or_create(contact=contact, sender=sender, value=other)
 
 
 def _other(inbound: InboundMessage) -> str:

@@ -129,6 +129,49 @@ def end(
     return handoff
 
 
+def join(taken: Conversation, own: Handoff | None, service: Handoff, *, inherits: bool) -> Handoff:
+    """The episode in which another thread's service goes on (``taken`` has its mode then), or which it adds its
+    waiting time to."""
+    if own is None:
+        own = Handoff(conversation=taken, open_for=taken, number=taken.handoff_count)
+        own.requested_at = service.requested_at
+        own.requested_by_kind, own.requested_by_id = service.requested_by_kind, service.requested_by_id
+    asked = min(own.requested_at, service.requested_at)
+    changes = _service(taken, service) if inherits else _sooner(own, service)
+    changes["requested_at"] = asked
+    if own.pk is None:
+        for name, value in changes.items():
+            setattr(own, name, value)
+        own.save(force_insert=True)
+    elif inherits or "due_at" in changes:
+        _move(own, **changes)
+    else:
+        Handoff.objects.filter(pk=own.pk).update(**changes)
+    return own
+
+
+_GOES_ON = (
+    *("reason", "summary", "intent", "slots", "confidence", "suggested_reply", "operator"),
+    *("handoff_at", "first_handoff_at", "first_reply_at", "waiting_due_at", "passed_over"),
+    *("position_told_at", "due_at", "due_kind", "due_step"),
+)
+
+
+def _service(taken: Conversation, service: Handoff) -> dict[str, Any]:
+    """What one episode has that another goes on with: why, what is known, who has it, and the time that runs."""
+    known = {name: getattr(service, name) for name in _GOES_ON}
+    return known | {"queue": taken.queue, "due_epoch": taken.epoch if service.due_kind else None}
+
+
+def _sooner(own: Handoff, service: Handoff) -> dict[str, Any]:
+    """Whoever waits twice waits no longer than they would have waited once."""
+    if own.operator_id or not (own.waiting_due_at and service.waiting_due_at):
+        return {}
+    sooner = min(own.waiting_due_at, service.waiting_due_at)
+    running = {"due_at": sooner} if own.due_kind == DueKind.WAITING else {}
+    return {"waiting_due_at": sooner, **running} if sooner < own.waiting_due_at else {}
+
+
 def _move(handoff: Handoff, due: Handoff | None = None, **changes: Any) -> None:
     row = Handoff.objects.filter(pk=handoff.pk).exclude(open_for=None)
     if due is not None:

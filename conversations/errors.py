@@ -40,6 +40,12 @@ class StaleEpoch(HandoffError):
     code = "stale_epoch"
 
 
+class Merged(StaleEpoch):
+    """The thread was merged since the caller looked: ``into`` (a Conversation) is where it goes on."""
+
+    code = "merged"
+
+
 class UnreadMessage(HandoffError):
     """The customer wrote after what the operator saw: ``messages`` are the unread ones."""
 
@@ -156,6 +162,16 @@ class SamePerson(HandoffError):
     """Somebody is known under a number that may be theirs: ``address`` (the ContactAddress) says whom to ask about."""
 
     code = "same_person"
+
+
+class CannotMerge(HandoffError):
+    """``reason``: itself, other_sender, merged, or has_merged (others were merged into it: take them out first)."""
+
+    code = "cannot_merge"
+
+
+class NotMerged(HandoffError):
+    code = "not_merged"
 
 
 class WaitsInQueue(HandoffError):

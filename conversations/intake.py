@@ -168,9 +168,8 @@ def apply(
     One that came ``at`` an earlier time keeps that time.
     """
     _acceptable(inbound, sender)
-    conversation = contacts.resolve(inbound, sender=sender)
     late = now - at > LATE
-    taken = arrival.take(conversation, sender, inbound, at, late=late)
+    taken = arrival.take(sender, inbound, at, late=late)
     failpoints.reached("intake.locked")
     message = _append(taken, inbound, at, now, late=late)
     failpoints.reached("intake.appended")

@@ -141,7 +141,7 @@ def _settle(row: Attachment, now: datetime, **changes: Any) -> None:
 
 def _tell(row: Attachment, cause: Cause, now: datetime, *, state: str) -> None:
     """The fact in the conversation's story: every panel that shows the bubble draws it anew."""
-    conversation = Conversation.objects.all().take(row.message.conversation_id, 1)
+    conversation = Conversation.objects.all().take(row.message.conversation_id, 1, merged=True)
     if conversation is None:
         raise Conversation.DoesNotExist
     events.record(

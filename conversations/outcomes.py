@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Q, Value, When
 
-from conversations import consequences, failpoints, leases, pauses, settling, statuses
+from conversations import consequences, contacts, failpoints, leases, pauses, settling, statuses
 from conversations.atomically import atomically
 from conversations.models import AddressKind, ContactAddress, Delivery, DeliveryState, Message, Status
 from conversations.statuses import QUIET
@@ -216,15 +216,13 @@ def _fall_back(row: Delivery, outcome: client.Outcome, now: datetime) -> bool:
     """Twilio does not know the user id, so surely sent nothing: try the same person's phone, once."""
     if outcome.code not in codes.NO_SUCH_RECIPIENT or row.fell_back or client.is_phone(row.recipient):
         return False
+    # The one that stands beside the user id before one of another whom they were merged with.
+    phones = contacts.addresses_of(row.conversation.contact, row.sender_id).filter(
+        kind=AddressKind.PHONE, unreachable_at=None
+    )
+    beside = ContactAddress.objects.filter(sender=row.sender_id, value=row.recipient).values("contact")
     phone = (
-        ContactAddress.objects.filter(
-            sender=row.sender_id,
-            contact=row.conversation.contact_id,
-            kind=AddressKind.PHONE,
-            unreachable_at=None,
-        )
-        .order_by("-pk")
-        .first()
+        phones.alias(own=Case(When(contact__in=beside, then=1), default=0)).order_by("-own", "-pk").first()
     )
     if phone is None:
         return False

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def of_claim(conversation: Conversation) -> errors.HandoffError:
     current = Conversation.objects.with_parties().select_related("offered_to").get(pk=conversation.pk)
+    if current.merged_into:
+        return _merged(current)
     holder = current.operator or current.offered_to
     if holder is None:
         return errors.StaleEpoch(epoch=current.epoch)
@@ -34,6 +36,8 @@ def of_moving(
     conversation: Conversation, *, operator: Operator | None, epoch: int | None
 ) -> errors.HandoffError:
     current = Conversation.objects.with_parties().get(pk=conversation.pk)
+    if current.merged_into:
+        return _merged(current)
     if current.mode != Mode.HUMAN:
         return errors.NotHuman()
     if operator is not None and current.operator_id != operator.pk:
@@ -46,6 +50,8 @@ def released_already(
 ) -> Handoff:
     """Why the release took no row: the error to raise, or the handoff that this very release has ended before."""
     current = Conversation.objects.with_parties().get(pk=conversation.pk)
+    if current.merged_into:
+        raise _merged(current)
     if current.mode != Mode.HUMAN:
         return _the_same(current, operator, release)
     if operator is not None and current.operator_id != operator.pk:
@@ -76,6 +82,8 @@ def of_saying(
     conversation: Conversation, author: Author, operator: Operator | None, epoch: int
 ) -> errors.HandoffError:
     current = Conversation.objects.with_parties().get(pk=conversation.pk)
+    if current.merged_into:
+        return _merged(current)
     if author == Author.BOT:
         if current.mode != Mode.BOT or current.epoch != epoch:
             return errors.StaleEpoch(epoch=current.epoch)
@@ -89,6 +97,10 @@ def of_saying(
     if current.epoch != epoch:
         return errors.StaleEpoch(epoch=current.epoch)
     return _not_wanted(current)
+
+
+def _merged(current: Conversation) -> errors.Merged:
+    return errors.Merged(epoch=current.epoch, into=current.merged_into)
 
 
 def _not_wanted(current: Conversation) -> errors.HandoffError:

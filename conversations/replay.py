@@ -27,12 +27,13 @@ class Fact(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Who may speak; people by their public ids."""
+    """Who may speak; people, and the thread it was merged into, by their public ids."""
 
     mode: str = BOT
     epoch: int = 0
     operator: str | None = None
     offered_to: str | None = None
+    merged_into: str | None = None
 
 
 class ImpossibleStory(Exception):
@@ -128,7 +129,7 @@ def _moved(state: State, fact: Fact, early: Fact | None) -> State:
         raise Unknown(fact, state)
     if early and fact.kind != f"{HANDOFF}requested":
         raise NeverBegun(early, state)
-    if state.mode not in rule.leads_from:
+    if state.mode not in rule.leads_from or (state.merged_into is not None) != rule.ends_merger:
         raise NotFromHere(fact, state)
     moved = rule.then(state, fact)
     if (fact.epoch_before, fact.epoch_after) != (state.epoch, state.epoch + rule.begins_epoch):
@@ -177,6 +178,25 @@ def _back_to_bot(state: State, _fact: Fact) -> State:
     return replace(state, mode=BOT, operator=None, offered_to=None)
 
 
+def _merged(state: State, fact: Fact) -> State:
+    return replace(_back_to_bot(state, fact), merged_into=_named(state, fact, "into"))
+
+
+def _inherited(state: State, fact: Fact) -> State:
+    """Another thread's service goes on here, and is the stronger one."""
+    mode, operator = fact.data.get("mode"), fact.data.get("operator") or None
+    if (mode == HUMAN) != (operator is not None):
+        raise NobodyNamed(fact, state)
+    if mode not in _WEAKER or state.mode not in _WEAKER[mode]:
+        raise NotFromHere(fact, state)
+    offered_to = fact.data.get("offered_to") or None
+    return replace(state, mode=mode, operator=operator, offered_to=offered_to)
+
+
+def _separated(state: State, _fact: Fact) -> State:
+    return replace(state, merged_into=None)
+
+
 def _stays(state: State, _fact: Fact) -> State:
     return state
 
@@ -192,8 +212,11 @@ class _Rule:
     leads_from: tuple[str, ...]
     then: Callable[[State, Fact], State]
     begins_epoch: bool
+    ends_merger: bool = False
+    """Nothing else can happen to who has it, while it is merged into another."""
 
 
+_WEAKER = {QUEUED: (BOT,), HUMAN: (BOT, QUEUED)}
 _RULES = {
     "requested": _Rule((BOT,), _requested, True),
     "asked_again": _Rule((QUEUED, HUMAN), _stays, False),
@@ -207,4 +230,9 @@ _RULES = {
     "requeued": _Rule((HUMAN,), _requeued, True),
     "nudged": _Rule((HUMAN,), _stays, False),
     "released": _Rule((HUMAN,), _back_to_bot, True),
+    "merged": _Rule((BOT, QUEUED, HUMAN), _merged, True),
+    "joined": _Rule((BOT, QUEUED, HUMAN), _stays, False),
+    "inherited": _Rule((BOT, QUEUED), _inherited, True),
+    "separated": _Rule((BOT,), _separated, False, ends_merger=True),
+    "parted": _Rule((BOT, QUEUED, HUMAN), _stays, False),
 }

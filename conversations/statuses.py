@@ -180,7 +180,7 @@ def _tell(
 ) -> bool:
     try:
         with transaction.atomic():
-            conversation = Conversation.objects.take(message.conversation_id, 1)
+            conversation = Conversation.objects.take(message.conversation_id, 1, merged=True)
             if conversation is None or not row.update(status=status, **fields):
                 raise _Nothing
             events.record(

@@ -15,7 +15,8 @@ def disagreements() -> list[str]:
     """
     rows = list(
         Conversation.objects.order_by("pk").values_list(
-            "pk", "public_id", "seq", "mode", "epoch", "operator__public_id", "offered_to__public_id"
+            *("pk", "public_id", "seq", "mode", "epoch"),
+            *("operator__public_id", "offered_to__public_id", "merged_into__public_id"),
         )
     )
     stories: defaultdict[int, list[Event]] = defaultdict(list)
@@ -23,8 +24,8 @@ def disagreements() -> list[str]:
         for event in Event.objects.order_by("conversation", "seq"):
             stories[event.conversation_id].append(event)
     found = []
-    for pk, public_id, seq, mode, epoch, operator, offered_to in rows:
-        row = replay.State(str(mode), epoch, _text(operator), _text(offered_to))
+    for pk, public_id, seq, mode, epoch, operator, offered_to, merged_into in rows:
+        row = replay.State(str(mode), epoch, _text(operator), _text(offered_to), _text(merged_into))
         try:
             told = replay.replay(event for event in stories[pk] if event.seq <= seq)
         except replay.ImpossibleStory as impossible:

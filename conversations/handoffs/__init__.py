@@ -7,7 +7,8 @@
      │                        ▲                                │
      │                        └────── transfer, requeue ───────┤
      └──────────────────────────── release ────────────────────┘
-      (claim takes a conversation straight from the bot, too; so does start, in order to write first)
+      (claim takes a conversation straight from the bot, too; so does start, in order to write first;
+       merge ends one and lets another go on in its mode, if that is the stronger one)
 
 Each is one transaction around one conditional UPDATE whose row count decides; ``epoch`` rises with each change of
 mode or holder and fences whoever spoke before. Losing a race is normal and has a name in ``errors``. One that a
@@ -16,6 +17,7 @@ deadline causes holds only while that deadline does (``due``): a reply at the sa
 
 from conversations.handoffs.asking import cancel, request
 from conversations.handoffs.claiming import claim, start
+from conversations.handoffs.merging import merge
 from conversations.handoffs.moving import requeue, transfer
 from conversations.handoffs.offering import decline, offer
 from conversations.handoffs.releasing import release
@@ -26,6 +28,7 @@ __all__ = [
     "cancel",
     "claim",
     "decline",
+    "merge",
     "nudge",
     "offer",
     "overdue",

@@ -32,6 +32,15 @@ def back_to_bot() -> dict[str, Any]:
     }
 
 
+def new_session(numbers: int) -> dict[str, Any]:
+    """The bot starts afresh after the ``numbers`` seqs that this transition takes."""
+    return {
+        "bot_session": F("bot_session") + 1,
+        "bot_session_seq": F("seq") + numbers + 1,
+        "bot_state": {},
+    }
+
+
 def silence_bot(taken: Conversation) -> None:
     messages.cancel_waiting_bot_lines(taken)
     BotTurn.objects.close(taken)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F
 
 from conversations import episodes, errors, failpoints, notices, refusals, texts, wakeup
 from conversations.atomically import atomically
@@ -43,7 +42,7 @@ def release(
     held = Conversation.objects.human() if operator is None else Conversation.objects.held_by(operator)
     seen_by_them = {} if force else {"last_inbound_seq__lte": seen}
     numbers = notices.numbers(farewell)
-    afresh = _new_session(numbers) if release.resume == Resume.CLOSE else {}
+    afresh = common.new_session(numbers) if release.resume == Resume.CLOSE else {}
     taken = (
         common.at(held, epoch)
         .filter(**seen_by_them)
@@ -69,12 +68,3 @@ def release(
         BotTurn.objects.owe(taken, kind=TurnKind.RELEASED, cause_seq=seq, now=now)
         transaction.on_commit(wakeup.ring)
     return handoff
-
-
-def _new_session(numbers: int) -> dict[str, Any]:
-    """The bot starts afresh after the ``numbers`` seqs that this transition takes."""
-    return {
-        "bot_session": F("bot_session") + 1,
-        "bot_session_seq": F("seq") + numbers + 1,
-        "bot_state": {},
-    }

@@ -6,7 +6,7 @@ from conversations.models.attachment import Attachment, AttachmentState
 from conversations.models.audit import AuditEntry
 from conversations.models.base import Due, Public
 from conversations.models.bot_turn import BotTurn, TurnKind
-from conversations.models.contact import AddressKind, Contact, ContactAddress
+from conversations.models.contact import AddressKind, Apart, Contact, ContactAddress, SeenBeside
 from conversations.models.conversation import PREVIEW_LENGTH, Conversation, Mode, Priority
 from conversations.models.delivery import UNSETTLED, Delivery, DeliveryState, StatusReport
 from conversations.models.event import Event
@@ -27,6 +27,7 @@ __all__ = [
     "SANDBOX",
     "UNSETTLED",
     "AddressKind",
+    "Apart",
     "Approval",
     "Attachment",
     "AttachmentState",
@@ -59,6 +60,7 @@ __all__ = [
     "Reasons",
     "Reconciliation",
     "Resume",
+    "SeenBeside",
     "Sender",
     "Status",
     "StatusReport",

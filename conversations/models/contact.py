@@ -95,6 +95,42 @@ class Contact(Public):
         super().save(**how)
 
 
+class SeenBeside(models.Model):
+    """An address that came in one payload with somebody's own, and is another's, or may not be theirs: whether the
+    two are one person is for people to say."""
+
+    contact = models.ForeignKey(Contact, models.PROTECT, related_name="seen_beside")
+    sender = models.ForeignKey(Sender, models.PROTECT, related_name="+")
+    value = models.CharField(max_length=ADDRESS_LENGTH)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("address seen beside another")
+        verbose_name_plural = _("addresses seen beside others")
+        constraints = [models.UniqueConstraint(fields=["contact", "sender", "value"], name="seen_beside")]
+        indexes = [models.Index(fields=["sender", "value"], name="seen_beside_value")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+class Apart(models.Model):
+    """Somebody has said that these two are not one person: nobody is asked again. ``one`` came first."""
+
+    one = models.ForeignKey(Contact, models.PROTECT, related_name="+")
+    other = models.ForeignKey(Contact, models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("not the same person")
+        verbose_name_plural = _("not the same people")
+        constraints = [models.UniqueConstraint(fields=["one", "other"], name="apart_pair")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
 class AddressKind(models.TextChoices):
     PHONE = "phone", _("phone")
     USER_ID = "user_id", _("WhatsApp user id")

@@ -75,18 +75,20 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         closed = Case(When(window_expires_at__gt=now, then=Value(0)), default=Value(1))
         return self.alias(closed=closed).order_by("mode", "closed", "window_expires_at", "pk")
 
-    def take(self, pk: int, numbers: int, **changes: Any) -> Conversation | None:
+    def take(self, pk: int, numbers: int, *, merged: bool = False, **changes: Any) -> Conversation | None:
         """As ``hold``; the fresh row, or None."""
-        held = self.hold(pk, numbers, **changes)
+        held = self.hold(pk, numbers, merged=merged, **changes)
         return self.model.objects.with_parties().get(pk=pk) if held else None
 
-    def hold(self, pk: int, numbers: int, **changes: Any) -> bool:
+    def hold(self, pk: int, numbers: int, *, merged: bool = False, **changes: Any) -> bool:
         """Take ``numbers`` seqs of one conversation, if it still is as this queryset says.
 
         This UPDATE is the fence and the row lock of every write to a conversation. ``changes`` go before
         ``seq`` in the SET list: MariaDB assigns from left to right, so what derives from seq must come first.
+        One that was merged into another takes nothing more, but what becomes of what was said in it (``merged``).
         """
-        return self.filter(pk=pk).update(**changes, seq=F("seq") + numbers) == 1
+        row = self.filter(pk=pk) if merged else self.filter(pk=pk, merged_into=None)
+        return row.update(**changes, seq=F("seq") + numbers) == 1
 
     def with_parties(self) -> Self:
         return self.select_related("sender", "sender__organization", "contact", "queue", "operator")

@@ -51,6 +51,7 @@ CODES: dict[str, Problem] = {
     "at_capacity": Problem(409, "At capacity", "The agent serves as many conversations as they may."),
     "agent_unavailable": Problem(409, "Agent unavailable", "The agent cannot take conversations now."),
     "stale_epoch": Problem(409, "Stale epoch", "The conversation has changed hands since you looked."),
+    "merged": Problem(409, "Merged", "The conversation goes on in another one: merged_into."),
     "unread_message": Problem(409, "Unread message", "The customer has written since; read it first."),
     "not_human": Problem(409, "Not with a person", "No person serves this conversation."),
     "not_waiting": Problem(409, "Not waiting", "This conversation is not waiting for a person."),

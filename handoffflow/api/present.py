@@ -104,6 +104,7 @@ _FACTS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "reason": lambda value: {"reason": value},
     "limit": lambda value: {"limit": value},
     "epoch": lambda value: {"epoch": value},
+    "into": lambda value: {"merged_into": str(value.public_id)},
     "suggestion_id": lambda value: {"suggestion_id": str(value)},
 }
 

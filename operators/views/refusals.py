@@ -90,6 +90,9 @@ def _sentences() -> dict[str, str]:
     return {
         "agent_unavailable": _("Your access cannot take chats now. Ask your supervisor."),
         "stale_epoch": _("This chat has just changed hands. See how it is now before you go on."),
+        "merged": _("This chat goes on in another one of the same person."),
+        "cannot_merge": _("These two chats cannot be one: one of them was merged already."),
+        "not_merged": _("These two chats have been taken apart already."),
         "not_human": _("Nobody is serving this chat now. Take it to reply."),
         "not_waiting": _("This chat is no longer waiting."),
         "with_bot": _("The bot has this chat. Take over to reply."),

@@ -17,6 +17,7 @@ from conversations.models import (
     Handoff,
     InboundWebhook,
     Message,
+    SeenBeside,
     Sender,
 )
 from conversations.twilio import payloads
@@ -170,6 +171,26 @@ class TestTwoAddresses:
 
         assert addresses(thread(JOAO).contact) == {JOAO: "phone"}
         assert addresses(thread(USER_ID).contact) == {USER_ID: "user_id"}
+
+    @pytest.mark.parametrize(
+        ("before", "now", "kept"),
+        [
+            ((JOAO, USER_ID), (OTHER_PHONE, USER_ID), {(OTHER_PHONE, USER_ID)}),
+            ((JOAO, USER_ID), (JOAO, "whatsapp:BR.999"), {(JOAO, "whatsapp:BR.999")}),
+            ((JOAO, USER_ID), (JOAO, USER_ID), set()),
+            ((JOAO, ""), (JOAO, USER_ID), set()),
+        ],
+        ids=["another's user id", "a second user id", "its own", "its first"],
+    )
+    def test_that_could_not_be_linked_are_kept_to_be_asked_about(
+        self, before: tuple[str, str], now: tuple[str, str], kept: set[tuple[str, str]]
+    ) -> None:
+        for address, user_id in (before, now, now):
+            says("oi", address=address, ExternalUserId=user_id)
+
+        seen = SeenBeside.objects.values_list("contact__addresses__value", "value")
+        assert {(own, value) for own, value in seen if own == now[0]} == kept
+        assert SeenBeside.objects.count() == len(kept)
 
     def test_stay_two_people_on_another_number_of_the_company(self) -> None:
         says("oi", ExternalUserId=USER_ID)

@@ -16,6 +16,7 @@ from tests import builders, story
 from tests.builders import make_held, make_operator
 
 ANA, BIA = "ana's id", "bia's id"
+WINNER = "winner's id"
 TEN = datetime(2026, 6, 1, 10, tzinfo=UTC)
 
 
@@ -64,6 +65,10 @@ def held() -> Teller:
     return waiting()("handoff.claimed", "human", begins=True, operator=ANA)
 
 
+def merged() -> Teller:
+    return held()("handoff.merged", "bot", begins=True, into=WINNER, operator=ANA)
+
+
 STORIES = {
     "asked": (waiting(), State("queued", 1)),
     "asked again": (waiting()("handoff.asked_again", "queued"), State("queued", 1)),
@@ -100,6 +105,22 @@ STORIES = {
         State("queued", 3, offered_to=BIA),
     ),
     "finished": (held()("handoff.released", "bot", begins=True, outcome="solved"), State("bot", 3)),
+    "merged": (merged(), State("bot", 3, merged_into=WINNER)),
+    "merged, and what was said there arrives": (
+        merged()("message.status", "bot"),
+        State("bot", 3, merged_into=WINNER),
+    ),
+    "taken apart": (merged()("handoff.separated", "bot"), State("bot", 3)),
+    "another joined": (held()("handoff.joined", "human", merged="loser"), State("human", 2, ANA)),
+    "another's place in the queue": (
+        Teller()("handoff.inherited", "queued", begins=True, operator="", offered_to=BIA),
+        State("queued", 1, offered_to=BIA),
+    ),
+    "another's service": (
+        offered()("handoff.inherited", "human", begins=True, operator=BIA, offered_to=""),
+        State("human", 2, BIA),
+    ),
+    "another taken out": (held()("handoff.parted", "human", merged="loser"), State("human", 2, ANA)),
 }
 
 
@@ -152,6 +173,22 @@ IMPOSSIBLE: dict[str, tuple[Teller, type[replay.ImpossibleStory]]] = {
     "let pass while served": (held()("handoff.offer_expired", "human", operator=ANA), replay.NotFromHere),
     "overdue while served": (held()("handoff.overdue", "human"), replay.NotFromHere),
     "asked again of the bot": (Teller()("handoff.asked_again", "bot"), replay.NotFromHere),
+    "taken while merged": (
+        merged()("handoff.claimed", "human", begins=True, operator=BIA),
+        replay.NotFromHere,
+    ),
+    "asked for while merged": (merged()("handoff.requested", "queued", begins=True), replay.NotFromHere),
+    "merged twice": (merged()("handoff.merged", "bot", begins=True, into=WINNER), replay.NotFromHere),
+    "merged into nothing": (held()("handoff.merged", "bot", begins=True), replay.NobodyNamed),
+    "taken apart and never merged": (Teller()("handoff.separated", "bot"), replay.NotFromHere),
+    "a weaker one's service": (
+        held()("handoff.inherited", "queued", begins=True, operator="", offered_to=""),
+        replay.NotFromHere,
+    ),
+    "nobody's service": (
+        waiting()("handoff.inherited", "human", begins=True, operator="", offered_to=""),
+        replay.NobodyNamed,
+    ),
     "taken by nobody": (waiting()("handoff.claimed", "human", begins=True), replay.NobodyNamed),
     "offered to nobody": (waiting()("handoff.offered", "queued", offered_to=""), replay.NobodyNamed),
     "declined by nobody": (offered()("handoff.declined", "queued"), replay.NobodyNamed),
