@@ -163,7 +163,9 @@ def _sum(rows: Rows, kind: str, now: datetime) -> tuple[int, float]:
 
 def _conversations() -> list[Gauge]:
     # Counted from the index alone: filtering by anything else would read every conversation's row.
-    counts = dict(Conversation.objects.values_list("mode").annotate(count=Count("pk")))
+    counts = dict(
+        Conversation.objects.filter(merged_into=None).values_list("mode").annotate(count=Count("pk"))
+    )
     return [
         Gauge(
             "handoffflow_conversations",

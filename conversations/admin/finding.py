@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from conversations.models import Contact, ContactAddress, Conversation, Message
+from conversations.spellings import spellings
 
 _NUMBER = re.compile(r"(?:whatsapp:)?\+?[\d\s().-]{6,}")
 
@@ -15,8 +16,8 @@ def conversations(found: Any, term: str, *, company: int) -> Any:
     if wanted := _id(term):
         return found.filter(public_id=wanted)
     if _NUMBER.fullmatch(term):
-        number = re.sub(r"\D", "", term)
-        spelt = [f"whatsapp:+{number}", f"+{number}", number]
+        numbers = spellings(re.sub(r"\D", "", term))
+        spelt = [before + number for number in numbers for before in ("whatsapp:+", "+", "")]
         known = ContactAddress.objects.filter(sender__organization=company, value__in=spelt)
         return found.filter(contact__in=list(known.values_list("contact", flat=True)))
     return found.filter(contact__in=Contact.objects.filter(organization=company).named(term))

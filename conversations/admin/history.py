@@ -6,6 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -45,6 +47,7 @@ class ConversationAdmin(base.ReadOnly):
         "contact_address",
         "number",
         "mode_chip",
+        "goes_on_in",
         "who",
         "where",
         "offered",
@@ -60,7 +63,7 @@ class ConversationAdmin(base.ReadOnly):
         return (
             super()
             .get_queryset(request)
-            .select_related("contact", "sender", "operator", "queue", "offered_to")
+            .select_related("contact", "sender", "operator", "queue", "offered_to", "merged_into")
         )
 
     @admin.display(description=gettext_lazy("customer"))
@@ -73,7 +76,20 @@ class ConversationAdmin(base.ReadOnly):
 
     @admin.display(description=gettext_lazy("mode"))
     def mode_chip(self, conversation: Conversation) -> str:
+        if conversation.merged_into_id:
+            return wording.chip(_("merged"), "")
         return story.mode_chip(conversation.mode)
+
+    @admin.display(description=gettext_lazy("goes on in"))
+    def goes_on_in(self, conversation: Conversation) -> str:
+        into = conversation.merged_into
+        if into is None:
+            return "-"
+        return format_html(
+            '<a href="{}">{}</a>',
+            reverse("admin:conversations_conversation_change", args=[into.pk]),
+            into.public_id,
+        )
 
     def find(self, request: HttpRequest, queryset: Any, term: str) -> Any:
         return finding.conversations(queryset, term, company=scope.company(request))

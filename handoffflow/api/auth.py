@@ -62,6 +62,20 @@ class Caller:
             raise Refused("not_found")
         return found
 
+    def readable(self, conv_id: str) -> Conversation:
+        """As ``conversation``; one that was merged can still be read, and says where it goes on."""
+        try:
+            return self.conversation(conv_id)
+        except Refused:
+            if not wire.is_id(conv_id):
+                raise
+            goes_on = self.conversations().values("pk")
+            merged = Conversation.objects.filter(public_id=conv_id, merged_into__in=goes_on)
+            found = present.parties(merged).first()
+            if found is None:
+                raise
+            return found
+
     def agent(self, agent_id: str | None) -> Operator:
         """The operator a call speaks of. In a session that is whoever is logged in, unless they supervise."""
         if self.operator is not None and agent_id in {None, str(self.operator.public_id)}:

@@ -76,8 +76,8 @@ def list_conversations(request: ApiRequest, filters: Query[schemas.ConversationF
     openapi_extra=openapi.codes(),
 )
 def get_conversation(request: ApiRequest, conv_id: str) -> HttpResponse:
-    """One conversation."""
-    return render.document(present.conversation(request.auth.conversation(conv_id)))
+    """One conversation. One that was merged is in no list, and `merged_into` says where it goes on."""
+    return render.document(present.conversation(request.auth.readable(conv_id)))
 
 
 def _page(

@@ -25,7 +25,7 @@ _CANCELLED = {Outcomes.CANCELLED, Outcomes.EXPIRED, Outcomes.OUT_OF_HOURS}
     "/conversations/{conv_id}/handoff/request",
     auth=Access(Scope.BOT, Scope.DESK),
     response={201: schemas.Conversation, 200: schemas.Conversation},
-    openapi_extra=openapi.codes("stale_epoch"),
+    openapi_extra=openapi.codes("stale_epoch", "merged"),
 )
 def request_handoff(request: ApiRequest, conv_id: str, body: schemas.HandoffRequest) -> HttpResponse:
     """Ask for a person. 201 when this opened a handoff; 200 when one was open: its first reason stays."""
@@ -37,7 +37,7 @@ def request_handoff(request: ApiRequest, conv_id: str, body: schemas.HandoffRequ
     auth=Access(Scope.DESK),
     response={200: schemas.Conversation},
     openapi_extra=openapi.codes(
-        "already_claimed", "at_capacity", "agent_unavailable", "stale_epoch", "unknown_agent"
+        "already_claimed", "at_capacity", "agent_unavailable", "stale_epoch", "merged", "unknown_agent"
     ),
 )
 def assign_handoff(request: ApiRequest, conv_id: str, body: schemas.Assign) -> HttpResponse:
@@ -61,7 +61,7 @@ def cancel_handoff(request: ApiRequest, conv_id: str, body: schemas.Cancel = _NO
     auth=Access(Scope.DESK),
     response={200: schemas.Conversation},
     openapi_extra=openapi.codes(
-        "unread_message", "not_human", "not_yours", "stale_epoch", "outcome_required"
+        "unread_message", "not_human", "not_yours", "stale_epoch", "merged", "outcome_required"
     ),
 )
 def release_handoff(request: ApiRequest, conv_id: str, body: schemas.Release) -> HttpResponse:

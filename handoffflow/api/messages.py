@@ -25,7 +25,7 @@ router = Router(tags=["messages"])
 )
 def list_messages(request: ApiRequest, conv_id: str, filters: Query[schemas.MessageFilter]) -> HttpResponse:
     """Messages in order. Without a bound the newest, `next` leads to older ones; with `after_seq` to newer ones."""
-    conversation = request.auth.conversation(conv_id)
+    conversation = request.auth.readable(conv_id)
     rows = Message.objects.filter(conversation=conversation)
     return render.document(_page(rows, filters, name=f"messages {conversation.public_id}"))
 
@@ -52,6 +52,7 @@ def get_media(request: ApiRequest, conv_id: str, media_id: str) -> HttpResponseB
     response={202: schemas.Accepted},
     openapi_extra=openapi.codes(
         "stale_epoch",
+        "merged",
         "not_yours",
         "not_human",
         "with_bot",

@@ -56,7 +56,7 @@ _NO_BODY = Decline()
     auth=Access(Scope.DESK),
     response={200: schemas.Conversation},
     openapi_extra=openapi.codes(
-        *("not_human", "not_yours", "stale_epoch", "agent_unavailable", "at_capacity"),
+        *("not_human", "not_yours", "stale_epoch", "merged", "agent_unavailable", "at_capacity"),
         *("unknown_agent", "note_required"),
     ),
 )

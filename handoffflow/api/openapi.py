@@ -29,6 +29,7 @@ _EXTRAS: dict[str, dict[str, Any]] = {
     "not_yours": {"agent_id": "6a1b8b0e-43cf-4a53-9c3e-6f0f2d1c7b11", "name": "Bia"},
     "at_capacity": {"limit": 6},
     "stale_epoch": {"epoch": 3},
+    "merged": {"epoch": 3, "merged_into": "0e0b7c56-2f0e-4b0c-9d55-9a1c3a1f5f6e"},
     "template_refused": {"reason": "not_approved"},
     "unread_message": {"messages": []},
     "message_too_long": {"limit": 20000},

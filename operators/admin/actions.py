@@ -103,6 +103,7 @@ def _why(error: errors.HandoffError) -> str:
         "at_capacity": _("there is no free place."),
         "agent_unavailable": _("this person is not available now."),
         "stale_epoch": _("it has just changed hands. Look at it before you decide."),
+        "merged": _("it goes on in another one of the same person."),
         "not_human": _("nobody is serving it."),
         "not_yours": _("somebody else has it now."),
         "already_claimed": _("somebody else has it now."),

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from conversations import clock, merging
 from conversations.models import BotAnswer, Conversation, Delivery, Handoff, InboundWebhook, Queue
 from handoffflow.models import ApiKey
 from operators.models import Operator, Reason
@@ -39,6 +40,21 @@ class TestWhatHappened:
         assert client.post(f"{page}/{pk}/delete/", {"post": "yes"}).status_code == 403
         assert client.get(f"{page}/add/").status_code == 403
         assert model.objects.count() == before
+
+    def test_a_merged_one_says_where_it_goes_on_and_is_found_by_either_spelling(
+        self, client: Client, served: Conversation
+    ) -> None:
+        twin = builders.make_with_bot(address="whatsapp:+551187654321")
+        served = builders.thread()
+        merging.merge(served, twin, cause=builders.CUSTOMER, now=clock.now())
+        page = "/admin/conversations/conversation/"
+
+        shown = client.get(f"{page}{twin.pk}/change/").content.decode()
+        assert f"{page}{served.pk}/change/" in shown
+        assert "handoff.merged" in shown
+        for number in ("+55 11 98765-4321", "551187654321"):
+            found = client.get(page, {"q": number}).content.decode()
+            assert [f"{page}{one.pk}/change/" in found for one in (served, twin)] == [True, True]
 
     def test_shows_the_thread_with_services_and_events(self, client: Client, served: Conversation) -> None:
         page = client.get(f"/admin/conversations/conversation/{served.pk}/change/").content.decode()

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from conversations import clock, handoffs, media, pauses
+from conversations import clock, handoffs, media, merging, pauses
 from conversations.bots.base import HandoffRequest
-from conversations.models import Attachment, Conversation, Message, Status
+from conversations.models import Attachment, Conversation, Message, Organization, Status
 from conversations.twilio.errors import Trouble
 from handoffflow.simulator import attachments as pictures
-from tests.api.calls import Api, caller, fields
+from operators import desk as desk_module
+from operators.models import Operator
+from tests.api.calls import Api, caller, code, fields
 from tests.builders import CUSTOMER, bubbles, make_held, make_operator, make_waiting, make_with_bot, says
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
@@ -43,6 +45,44 @@ def every(api: Api, path: str, query: dict[str, str]) -> list[str]:
         found += ids(answer)
         following = answer.json()["next"]
     return found
+
+
+class TestMerged:
+    def test_is_in_no_list_and_says_by_its_old_id_where_it_goes_on(self) -> None:
+        goes_on, old = make_waiting(address=address(1)), make_waiting(address=address(2))
+        merging.merge(goes_on, old, cause=CUSTOMER, now=clock.now())
+        reader, desk = caller("read"), caller("desk")
+        place, into = f"/conversations/{old.public_id}", str(goes_on.public_id)
+
+        assert ids(reader.get("/conversations")) == ids(reader.get(QUEUE)) == names(goes_on)
+        told = reader.get(place).json()
+        assert (told["id"], told["merged_into"], told["mode"]) == (str(old.public_id), into, "bot")
+        assert reader.get(f"/conversations/{into}").json()["merged_into"] is None
+        assert len(reader.get(f"{place}/messages").json()["items"]) == len(bubbles(old))
+        assert code(desk.post(f"{place}/handoff/cancel", {"reason": "x"})) == "not_found"
+        stranger = caller("read", organization=Organization.objects.create(name="Outra"))
+        assert code(stranger.get(place)) == code(stranger.get(f"{place}/messages")) == "not_found"
+
+    def test_during_a_call_is_a_409_with_where_it_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ana, goes_on, old = (
+            make_operator("ana"),
+            make_with_bot(address=address(1)),
+            make_waiting(address=address(2)),
+        )
+        take = desk_module.take_row_of
+
+        def merged_meanwhile(operator: Operator, **changes: Any) -> None:
+            take(operator, **changes)
+            merging.merge(goes_on, old, cause=CUSTOMER, now=clock.now())
+
+        monkeypatch.setattr(desk_module, "take_row_of", merged_meanwhile)
+
+        refused = caller("desk").post(
+            f"/conversations/{old.public_id}/handoff/assign", {"agent_id": str(ana.public_id)}
+        )
+
+        assert code(refused) == "merged"
+        assert refused.json()["merged_into"] == str(goes_on.public_id)
 
 
 class TestQueue:
