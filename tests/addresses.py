@@ -30,6 +30,14 @@ CONSOLE: Table = {
     f"{CHAT}thread": row("302 405 405 405 405", GET="302 200 404 404 200"),
     f"{CHAT}claim": row("302 405 405 405 405", POST="302 303 404 404 409"),
     f"{CHAT}send": row("302 405 405 405 405", POST="302 422 404 404 422"),
+    f"{CHAT}same/<uuid:other_id>": row(
+        "302 405 405 405 405", GET="302 200 404 404 200", POST="302 303 404 404 303"
+    ),
+    f"{CHAT}different/<uuid:other_id>": row("302 405 405 405 405", POST="302 303 404 404 303"),
+    f"{CHAT}separate/<uuid:other_id>": row(
+        "302 404 404 404 405", GET="302 404 404 404 404", POST="302 404 404 404 404"
+    ),
+    f"{CHAT}earlier/<uuid:other_id>": row("302 405 405 405 405", GET="302 404 404 404 404"),
     f"{CHAT}seen": row("302 405 405 405 405", POST="302 204 404 404 204"),
     f"{CHAT}release": row("302 405 405 405 405", GET="302 200 404 404 409", POST="302 422 404 404 422"),
     f"{CHAT}retry/<uuid:message_id>": row(

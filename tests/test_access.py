@@ -36,6 +36,8 @@ class World(NamedTuple):
     shown: dict[str, Any]
     """One row of each model in the admin."""
     sent: Attachment
+    other: Conversation
+    """João by another spelling of his number, perhaps."""
 
 
 @pytest.fixture
@@ -54,6 +56,7 @@ def world() -> World:
     bia.queues.set([spare])
     held = builders.make_held(ana)
     said = says(held, ana)
+    other = builders.make_with_bot(address="whatsapp:+551187654321")
     company = ana.organization
     shown = {
         "conversation": held,
@@ -73,7 +76,7 @@ def world() -> World:
         "template": make_template(held.sender),
     }
     people = {"anonymous": None, "ana": ana, "bia": bia, "davi": builders.make_stranger(), "caio": caio}
-    return World(people, held, said, shown, a_file(held))
+    return World(people, held, said, shown, a_file(held), other)
 
 
 def a_file(held: Conversation) -> Attachment:
@@ -123,6 +126,7 @@ def address(route: str, world: World) -> str:
         "<uuid:attachment_id>": str(world.sent.public_id),
         "<uuid:operator_id>": str(world.shown["operator"].public_id),
         "<uuid:template_id>": str(world.shown["template"].public_id),
+        "<uuid:other_id>": str(world.other.public_id),
         "<uuid:webhook_id>": str(world.shown["inboundwebhook"].public_id),
         "(?P<app_label>conversations|handoffflow|operators)": "conversations",
         "(?P<url>.*)": "nowhere",

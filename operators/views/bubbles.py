@@ -64,7 +64,7 @@ class Bubble:
 
 @dataclass(slots=True)
 class Line:
-    """A day pill, an event, or the divider above what is new."""
+    """A day pill, an event, the divider above what is new, or an earlier chat (``id``) that was merged into this."""
 
     kind: str
     text: str
@@ -73,6 +73,7 @@ class Line:
     handoff: str = ""
     time: str = ""
     stamp: str = ""
+    id: str = ""
 
 
 @dataclass(slots=True)

@@ -22,7 +22,10 @@ from operators.views.refusals import refusable
 @require_GET
 def page(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     """``?before=`` is an older page of the thread, ``?seen=`` how far a browser without script has shown it."""
-    conversation = pages.find(request, public_id)
+    try:
+        conversation = pages.find(request, public_id)
+    except Http404:
+        return pages.goes_on(request, public_id)
     now = clock.now()
     before = forms.number(request.GET.get("before"))
     seen = forms.number(request.GET.get("seen"))
@@ -45,8 +48,11 @@ def page(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 @operator_required
 @require_GET
 def thread(request: OperatorRequest, public_id: UUID) -> HttpResponse:
-    """What brings the open conversation up to date; 304 while it is."""
-    conversation = pages.find(request, public_id)
+    """What brings the open conversation up to date; 304 while it is. One that goes on in another is left for that."""
+    try:
+        conversation = pages.find(request, public_id)
+    except Http404:
+        return pages.goes_on(request, public_id)
     now = clock.now()
     told = request.GET
     shown = told.get("after"), told.get("new"), told.get("dock")

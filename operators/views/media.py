@@ -48,7 +48,10 @@ def again(request: OperatorRequest, public_id: UUID, attachment_id: UUID) -> Htt
 
 
 def _find(request: OperatorRequest, public_id: UUID, attachment_id: UUID) -> Attachment:
-    conversation = pages.find(request, public_id)
+    try:
+        conversation = pages.find(request, public_id)
+    except Http404:
+        conversation = pages.merged(request, public_id)
     found = Attachment.objects.filter(message__conversation=conversation, public_id=attachment_id)
     attachment = found.select_related("message").first()
     if attachment is None:

@@ -19,6 +19,9 @@ from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
 from operators.views import failures, panes, rows, troubles, wording
 
+FAR = 2**31
+"""Beyond every number of a thread: whatever a page shows is older."""
+
 
 def find(request: OperatorRequest, public_id: UUID) -> Conversation:
     """The conversation, if this operator may see it; anybody else's does not exist."""
@@ -30,6 +33,26 @@ def find(request: OperatorRequest, public_id: UUID) -> Conversation:
     if conversation is None:
         raise Http404
     return conversation
+
+
+def merged(request: OperatorRequest, public_id: UUID) -> Conversation:
+    """One that goes on in another, which this operator may see."""
+    goes_on = Conversation.objects.visible_to(request.operator).values("pk")
+    found = Conversation.objects.filter(public_id=public_id, merged_into__in=goes_on)
+    conversation = found.select_related("merged_into").first()
+    if conversation is None:
+        raise Http404
+    return conversation
+
+
+def goes_on(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    """Instead of one that was merged into another: that one."""
+    into = merged(request, public_id).merged_into
+    if into is None:
+        raise Http404
+    response = show(request, into)
+    response["X-Seq"] = str(FAR)
+    return response
 
 
 def home_context(request: OperatorRequest, now: datetime, opened: str = "") -> dict[str, Any]:

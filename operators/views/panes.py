@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from conversations.models import Conversation, Handoff, Message, Mode, Outcomes, Reasons
 from conversations.models.message import MessageQuerySet
 from operators.models import Operator, Reason
-from operators.views import bubbles, offers, rows, side, story, wording
+from operators.views import bubbles, offers, persons, rows, side, story, wording
 from operators.views.bubbles import Item
 from operators.views.offers import Offer
 
@@ -102,7 +102,9 @@ def pane(
     first = after if after is not None else (shown[0].seq - 1 if older else 0)
     labels = outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
     name = wording.contact_name(conversation)
+    person = persons.of(conversation, operator)
     lines = story.lines(conversation, operator, handoffs, labels, now, after=first if older else 0)
+    lines += persons.blocks(person.merged, shown, older=older, end=conversation.seq + 1)
     dock = dock_of(conversation, operator, now)
     mine = conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk
     return Pane(
@@ -125,7 +127,8 @@ def pane(
         older=shown[0].seq if older and shown else 0,
         new_after=new_after,
         context=_context(conversation, handoffs, operator),
-        side=side.of(conversation, handoffs, labels, now, stopped=_stopped(conversation)),
+        side=side.of(conversation, handoffs, labels, now, stopped=_stopped(conversation))
+        | persons.side(person, operator),
         offer=offers.of([conversation], now)[conversation.pk] if dock == "offer" else None,
         holder=_holder(conversation, handoffs, now),
         last_wrote=wording.when(conversation.last_inbound_at, now) if conversation.last_inbound_at else "",
@@ -143,6 +146,9 @@ def older_items(
     first = page[0].seq if more else 0
     handoffs, labels = list(_handoffs(conversation)), outcome_labels(operator)
     lines = story.lines(conversation, operator, handoffs, labels, now, after=max(0, first - 1), before=before)
+    merged = Conversation.objects.filter(merged_into=conversation)
+    end = before - 1 if before > conversation.seq else None
+    lines += persons.blocks(merged, page, older=more, end=end)
     name = wording.contact_name(conversation)
     return bubbles.thread(page, lines, contact=name, now=now, new_after=None), first
 

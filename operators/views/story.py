@@ -27,6 +27,11 @@ SHOWN_EVENTS = (
     "handoff.requeued",
     "handoff.overdue",
     "handoff.nudged",
+    "handoff.joined",
+    "handoff.inherited",
+    "handoff.parted",
+    "handoff.merged",
+    "handoff.separated",
 )
 MOST = 200
 _ICONS = {
@@ -37,7 +42,13 @@ _ICONS = {
     "requeued": "swap",
     "overdue": "clock",
     "nudged": "clock",
+    "joined": "users",
+    "inherited": "users",
+    "parted": "users",
+    "merged": "users",
+    "separated": "users",
 }
+_PEOPLE = ("joined", "inherited", "parted", "merged", "separated")
 
 
 def lines(
@@ -139,6 +150,8 @@ class _Telling:
             return rows.reason_label(event.data.get("reason", ""))
         if kind in {"transferred", "offered"}:
             return self._towards(kind, event)
+        if kind in _PEOPLE:
+            return self._people(kind, event)
         code = str(event.data.get("outcome", ""))
         outcome = self.labels.get(code, code)
         if kind == "cancelled" or (kind == "released" and event.actor_kind == "system"):
@@ -173,6 +186,11 @@ class _Telling:
         said = _("%(name)s transferred this chat to: %(target)s")
         return said % {"name": self._name(event.actor_id), "target": target}
 
+    def _people(self, kind: str, event: Event) -> str:
+        if self._me(event.actor_id):
+            return _by_me()[kind]
+        return _by_others()[kind] % {"name": self._name(event.actor_id)}
+
     def _requeued(self, event: Event) -> str:
         if event.data.get("why") == "supervisor":
             if self._me(event.actor_id):
@@ -203,6 +221,11 @@ def _by_me() -> dict[str, str]:
         "released": _("You finished this chat: %(outcome)s"),
         "declined": _("You declined this chat"),
         "offer_expired": _("You did not answer the offer in time"),
+        "joined": _("You merged another chat of this person into this one"),
+        "inherited": _("You merged another chat of this person into this one"),
+        "parted": _("You separated another chat from this one"),
+        "merged": _("You merged this chat into another one"),
+        "separated": _("You separated this chat from another one"),
     }
 
 
@@ -213,6 +236,11 @@ def _by_others() -> dict[str, str]:
         "released": _("%(name)s finished this chat: %(outcome)s"),
         "declined": _("%(name)s declined this chat"),
         "offer_expired": _("%(name)s did not answer the offer in time"),
+        "joined": _("%(name)s merged another chat of this person into this one"),
+        "inherited": _("%(name)s merged another chat of this person into this one"),
+        "parted": _("%(name)s separated another chat from this one"),
+        "merged": _("%(name)s merged this chat into another one"),
+        "separated": _("%(name)s separated this chat from another one"),
     }
 
 

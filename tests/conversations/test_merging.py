@@ -291,11 +291,15 @@ class TestThePerson:
 
         assert (fresh(winner).contact.opted_out_at is not None) == silent
 
-    def test_is_tried_by_phone_when_twilio_does_not_know_their_user_id(self, ana: Operator) -> None:
-        """The last message came from a user id of the loser, which has no phone of its own."""
-        user_id = "whatsapp:BR.42"
-        winner = make_held(ana)
-        loser = make_with_bot(address=user_id, now=clock.now() + timedelta(seconds=1))
+    @pytest.mark.parametrize("phone_stays", [True, False])
+    def test_is_tried_by_phone_when_twilio_does_not_know_their_user_id(
+        self, ana: Operator, phone_stays: bool
+    ) -> None:
+        """The last message came from a user id; the phone is known of the other one."""
+        user_id, later = "whatsapp:BR.42", clock.now() + timedelta(seconds=1)
+        winner = make_held(ana, address=JOAO if phone_stays else user_id)
+        loser = make_with_bot(address=user_id if phone_stays else JOAO)
+        says("de novo", address=user_id, now=later)
         merge(winner, loser)
         sent = Delivery.objects.select_related("message", "conversation", "sender").get(
             message=_reply(fresh(winner), ana)
