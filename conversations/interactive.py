@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -39,8 +39,10 @@ def say(
         return repeated
     if conversation.contact.opted_out_at:
         raise errors.OptedOut
-    may_speak = replies.speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now)
-    answered = {"answered_seq": F("seq") + messages.NUMBERS} if author == Author.OPERATOR else {}
+    may_speak = replies.speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now).wanted()
+    answered: dict[str, Any] = (
+        {"answered_seq": F("seq") + messages.NUMBERS} if author == Author.OPERATOR else {}
+    )
     shown = messages.preview(body=text, author=author, kind=Kind.TEXT, now=now)
     try:
         with transaction.atomic():

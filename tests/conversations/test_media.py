@@ -11,11 +11,11 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.files.storage import default_storage
 
-from conversations import clock, intake, leases, media, work
+from conversations import clock, intake, leases, media, merging, work
 from conversations.models import Attachment, AttachmentState, Event
 from conversations.twilio.downloads import DownloadFailed
 from handoffflow.simulator import attachments as pictures
-from tests.builders import form, make_held, make_operator, make_sender, thread
+from tests.builders import form, make_held, make_operator, make_sender, make_with_bot, thread
 from tests.conversations.fileserver import Answer, Files, serving
 from tests.conversations.outbox import twilio as twilio
 
@@ -166,6 +166,17 @@ class TestFetching:
         comes(files)
         work.run_once()
         assert FILE not in caplog.text
+
+
+def test_a_file_comes_into_a_chat_that_goes_on_elsewhere(files: Files) -> None:
+    """Merged while its file was on the way: the bubble stays where it is, and is told of there."""
+    files.answers = {FILE: [Answer(200, b"x")]}
+    row = comes(files)
+    make_with_bot(address="whatsapp:+5511900000001")
+    winner = thread("whatsapp:+5511900000001")
+    merging.merge(winner, thread(), cause=media.CAUSE, now=clock.now())
+    work.run_once()
+    assert (fresh(row).state, told(row)) == ("stored", ["stored"])
 
 
 class TestAgain:
