@@ -149,7 +149,7 @@ def advance(sender: Sender, address: str, *, hours: int) -> int:
     """Move a customer's stored times back, as if ``hours`` had passed for them alone; how many threads moved."""
     back = timedelta(hours=hours)
     threads = Conversation.objects.filter(sender=sender, contact__addresses__value=address)
-    pks = list(threads.values_list("pk", flat=True))
+    pks = [pk for pair in threads.values_list("pk", "merged_into") for pk in pair if pk]
     Conversation.objects.filter(pk__in=pks).update(
         last_inbound_at=F("last_inbound_at") - back,
         window_expires_at=F("window_expires_at") - back,

@@ -59,6 +59,7 @@ POINTS = (
     "handoff.requeueing",
     "handoff.offering",
     "handoff.declining",
+    "handoff.merging",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from conversations import events, messages
+from conversations import events, messages, refusals
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Conversation, Note, NoteKind
@@ -31,7 +31,7 @@ def add(
     """Write a note for the team, or one that only ``whisper_to``, its author and supervisors read."""
     taken = Conversation.objects.all().take(conversation.pk, NUMBERS)
     if taken is None:
-        raise Conversation.DoesNotExist
+        raise refusals.of_writing(conversation)
     kind = NoteKind.WHISPER if whisper_to else NoteKind.NOTE
     note = write(
         taken, author=author, body=body, kind=kind, seq=taken.seq - 1, now=now, whisper_to=whisper_to

@@ -103,6 +103,10 @@ def _merged(current: Conversation) -> errors.Merged:
     return errors.Merged(epoch=current.epoch, into=current.merged_into)
 
 
+def of_writing(conversation: Conversation) -> errors.HandoffError:
+    return _merged(Conversation.objects.select_related("merged_into").get(pk=conversation.pk))
+
+
 def _not_wanted(current: Conversation) -> errors.HandoffError:
     wanted = Conversation.objects.filter(pk=current.pk).wanted().exists()
     return errors.WindowClosed() if wanted else errors.OptedOut()

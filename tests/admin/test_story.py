@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from conversations import clock, handoffs, notes
+from conversations import clock, handoffs, merging, notes
 from conversations.admin import story
 from conversations.models import Conversation, Event
 from operators import desk
@@ -66,6 +66,21 @@ class TestControl:
         spans = story.control(Event.objects.order_by("seq"), begun=now).spans
 
         assert [span.offered_to for span in spans[-3:]] == ["", str(ana.public_id), ""]
+
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_knows_when_it_was_merged(self, ana: Operator, whole: bool) -> None:
+        held, other = builders.make_held(ana), builders.make_with_bot(address="whatsapp:+551187654321")
+        merging.merge(other, held, cause=desk.cause(ana, "panel"), now=clock.now())
+        merging.unmerge(held, cause=desk.cause(ana, "panel"), now=clock.now())
+        events = Event.objects.filter(conversation=held).order_by("seq")
+        if not whole:
+            events = events.filter(kind__in=["handoff.merged", "handoff.separated"])
+
+        told = story.control(events, begun=clock.now() if whole else None)
+
+        assert told.impossible == ""
+        assert [span.merged_into for span in told.spans[-2:]] == [str(other.public_id), ""]
+        assert [span.mode for span in told.spans[-2:]] == ["bot", "bot"]
 
     def test_begins_where_the_events_do(self, ana: Operator) -> None:
         held = builders.make_held(ana)

@@ -156,6 +156,14 @@ class TestTwoModes:
 
         assert thread(JOAO).offered_to == ana
 
+    def test_leave_one_place_taken_to_whoever_had_both(self, ana: Operator) -> None:
+        winner, loser = make_held(ana), make_held(ana, address=OLD)
+        assert Conversation.objects.held_by(ana).count() == 2
+
+        merge(winner, loser)
+
+        assert [one.pk for one in Conversation.objects.held_by(ana)] == [winner.pk]
+
     @pytest.mark.parametrize("answered", [True, False])
     def test_keep_whether_the_customer_has_the_last_word(self, bia: Operator, answered: bool) -> None:
         winner, loser = make_with_bot(), make_held(bia, address=OLD)
@@ -215,7 +223,7 @@ class TestTheLoser:
             desk.claim(loser, operator=ana, door="panel", now=now)
         with pytest.raises(errors.NotWaiting):
             handoffs.cancel(loser, cause=CAIO, now=now)
-        with pytest.raises(Conversation.DoesNotExist):
+        with pytest.raises(errors.Merged):
             notes.add(loser, author=ana, body="nota", cause=CAIO, now=now)
 
         assert refused.value.extras["into"] == winner

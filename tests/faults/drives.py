@@ -224,6 +224,24 @@ def is_not_taken(case: Case, armed: str) -> Expect:
     return expect
 
 
+def is_merged(case: Case, armed: str) -> Expect:
+    """Somebody who waits turns out to be this customer, who wrote last, and is with the bot or with a person."""
+    other = case.world.customer()
+    case.world.standin.script("lost", customer=other)
+    case.world.call("waiting", other)
+    case.begin("held" if case.odd else "with_bot")
+    case.does(armed, "merge", other)
+
+    def expect(story: dict[str, Any]) -> None:
+        assert (story["mode"], story["open"], story["handoffs"]) == ("human" if case.odd else "queued", 1, 1)
+        assert story["kinds"].count("handoff.joined" if case.odd else "handoff.inherited") == 1
+        left = case.world.call("story", other)
+        assert (left["mode"], left["open"], left["handoffs"]) == ("bot", 0, 1)
+        assert left["kinds"].count("handoff.merged") == 1
+
+    return expect
+
+
 def tries_a_failed_webhook_again(case: Case, armed: str) -> Expect:
     case.begin("with_bot" if case.odd else "")
     case.world.start("intake.appended:raise")
@@ -296,6 +314,7 @@ DRIVES: dict[str, Drive] = {
     "handoff.requeueing": goes_back_to_the_front,
     "handoff.offering": is_offered,
     "handoff.declining": is_not_taken,
+    "handoff.merging": is_merged,
 }
 
 

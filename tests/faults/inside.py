@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.models import Max, Model, Q, QuerySet
 from django.test import Client
 
-from conversations import clock, deadlines, delivery, pacing, settling, work
+from conversations import clock, deadlines, delivery, merging, pacing, settling, work
 from conversations.contract import Cause
 from conversations.models import (
     Attachment,
@@ -192,6 +192,12 @@ def take_away(address: str) -> None:
 
 def decline(address: str) -> None:
     desk.decline(builders.thread(address), operator=_ana(), door="panel", now=clock.now())
+
+
+def merge(address: str, other: str) -> None:
+    goes_on, left = builders.thread(address), builders.thread(other)
+    if left.merged_into != goes_on:
+        merging.merge(goes_on, left, cause=desk.cause(_ana(), "panel"), now=clock.now())
 
 
 def _sid(address: str) -> str:
