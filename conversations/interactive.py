@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from conversations import choices, episodes, errors, messages, refusals, replies
 from conversations.atomically import atomically
@@ -40,13 +39,12 @@ def say(
     if conversation.contact.opted_out_at:
         raise errors.OptedOut
     may_speak = replies.speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now).wanted()
-    answered: dict[str, Any] = (
-        {"answered_seq": F("seq") + messages.NUMBERS} if author == Author.OPERATOR else {}
+    changes = replies.answered(author, 1) | messages.preview(
+        body=text, author=author, kind=Kind.TEXT, now=now
     )
-    shown = messages.preview(body=text, author=author, kind=Kind.TEXT, now=now)
     try:
         with transaction.atomic():
-            taken = may_speak.take(conversation.pk, messages.NUMBERS, **answered, **shown)
+            taken = may_speak.take(conversation.pk, messages.NUMBERS, **changes)
             if taken is None:
                 raise refusals.of_saying(conversation, author, operator, epoch)
             _row, values = choices.content(offered, text, taken.contact.language)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import F
 
-from conversations import arrival, errors, events, failpoints, handoffs
+from conversations import arrival, errors, events, handoffs
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.handoffs import common
@@ -39,7 +39,6 @@ def merge(winner: Conversation, loser: Conversation, *, cause: Cause, now: datet
     _keep_silence(winner, loser)
     taken = handoffs.merge(winner, loser, cause=cause, now=now)
     Contact.objects.filter(pk=loser.contact_id).update(merged_into=winner.contact)
-    failpoints.reached("merging.merged")
     return Conversation.objects.with_parties().get(pk=taken.pk)
 
 
@@ -65,7 +64,6 @@ def unmerge(loser: Conversation, *, cause: Cause, now: datetime) -> Conversation
         left, "handoff.separated", cause=cause, seq=left.seq, now=now, merged_into=str(winner.public_id)
     )
     events.record(taken, "handoff.parted", cause=cause, seq=taken.seq, now=now, merged=str(loser.public_id))
-    failpoints.reached("merging.parted")
     return Conversation.objects.with_parties().get(pk=left.pk)
 
 

@@ -79,7 +79,7 @@ def say(
             taken = may_speak.take(
                 conversation.pk,
                 messages.NUMBERS * len(parts),
-                **_answered(author, len(parts)),
+                **answered(author, len(parts)),
                 **messages.preview(body=parts[-1].body, author=author, kind=parts[-1].kind, now=now),
             )
             if taken is None:
@@ -116,7 +116,7 @@ def _parts(body: str, upload: Upload | None) -> list[_Part]:
     ]
 
 
-def _answered(author: Author, parts: int) -> dict[str, Any]:
+def answered(author: Author, parts: int) -> dict[str, Any]:
     """A person has answered all that the customer has said."""
     return {"answered_seq": F("seq") + messages.NUMBERS * parts} if author == Author.OPERATOR else {}
 
