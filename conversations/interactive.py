@@ -39,12 +39,10 @@ def say(
     if conversation.contact.opted_out_at:
         raise errors.OptedOut
     may_speak = replies.speakers(author, operator).filter(epoch=epoch, window_expires_at__gt=now).wanted()
-    changes = replies.answered(author, 1) | messages.preview(
-        body=text, author=author, kind=Kind.TEXT, now=now
-    )
+    shown = messages.preview(body=text, author=author, kind=Kind.TEXT, now=now)
     try:
         with transaction.atomic():
-            taken = may_speak.take(conversation.pk, messages.NUMBERS, **changes)
+            taken = may_speak.take(conversation.pk, messages.NUMBERS, **replies.answered(author, 1), **shown)
             if taken is None:
                 raise refusals.of_saying(conversation, author, operator, epoch)
             _row, values = choices.content(offered, text, taken.contact.language)
