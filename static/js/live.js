@@ -147,8 +147,13 @@ async function showBubble(frame) {
   seen();
 }
 
-function later(wanted) {
-  setTimeout(() => { if (seq() < wanted) thread(); }, AGAIN);
+/** As long as our own words are on their way with their answer, asking would show them twice; but not for ever. */
+function later(wanted, looks = GIVE_UP / AGAIN) {
+  setTimeout(() => {
+    if (seq() >= wanted) return;
+    if (looks > 0 && find("#pending")?.childElementCount) return later(wanted, looks - 1);
+    thread();
+  }, AGAIN);
 }
 
 /** Read means: open, visible, and at its newest message. */

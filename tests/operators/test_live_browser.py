@@ -195,7 +195,7 @@ class TestAMessage:
         box(page).fill("um momento")
         page.keyboard.press("Enter")
         wait_for(lambda: answers, page)
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(2500)  # longer than the page waits before it asks by itself
         expect(page.locator("#tail .tx", has_text="um momento")).to_have_count(1)
         for route, answer in answers:
             route.fulfill(response=answer)
