@@ -13,14 +13,13 @@ from functools import wraps
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.core.files.storage import default_storage
 from django.db import Error as DatabaseTrouble
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from conversations import capture, clock, delivery, failpoints, intake, probe, sniffing, uploads
+from conversations import capture, clock, delivery, failpoints, intake, probe, uploads
 from conversations.models import Sender
 from conversations.twilio import signature
 
@@ -92,14 +91,10 @@ def status(request: HttpRequest, form: Form) -> HttpResponse:
 def media(request: HttpRequest, token: str) -> HttpResponseBase:
     """A file on its way out, for whoever has its link: Twilio asks what it is (HEAD), then for the bytes."""
     attachment = uploads.find(token)
-    if attachment is None:
+    content = attachment.opened() if attachment else None
+    if attachment is None or content is None:
         return HttpResponse(status=404)
-    try:
-        content = default_storage.open(str(attachment.file))
-    except FileNotFoundError:
-        return HttpResponse(status=404)
-    name = sniffing.saved_as(attachment.name, attachment.media_type)
-    response = FileResponse(content, filename=name, content_type=attachment.media_type)
+    response = FileResponse(content, filename=attachment.download_name, content_type=attachment.media_type)
     response["Content-Length"] = str(attachment.size)
     return response
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import secrets
-from typing import Self
+from typing import IO, Self
 
+from django.core.files.storage import default_storage
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from conversations import clock
+from conversations import clock, sniffing
 from conversations.models.base import Due, Public
 from conversations.models.message import Message
 
@@ -53,3 +54,15 @@ class Attachment(Due, Public):
         verbose_name = _("attachment")
         verbose_name_plural = _("attachments")
         constraints = [models.UniqueConstraint(fields=["message", "position"], name="attachment_position")]
+
+    def opened(self) -> IO[bytes] | None:
+        """Its bytes, for whoever may have them; None if they are gone from the storage."""
+        try:
+            return default_storage.open(str(self.file))
+        except FileNotFoundError:
+            return None
+
+    @property
+    def download_name(self) -> str:
+        """Its own name, with an extension that agrees with what it is."""
+        return sniffing.saved_as(self.name, self.media_type)

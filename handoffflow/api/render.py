@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from django.core.files.storage import default_storage
 from django.http import (
     FileResponse,
     Http404,
@@ -15,7 +14,6 @@ from django.http import (
 )
 from pydantic import BaseModel
 
-from conversations import sniffing
 from conversations.models import Attachment, Conversation
 from handoffflow.api import present
 
@@ -44,11 +42,10 @@ def unless_known(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 def file(attachment: Attachment) -> HttpResponseBase:
     """The bytes, for programs: never a page of ours."""
-    try:
-        content = default_storage.open(str(attachment.file))
-    except FileNotFoundError as gone:
-        raise Http404 from gone  # answered as every other absence
-    name = sniffing.saved_as(attachment.name, attachment.media_type)
+    content = attachment.opened()
+    if content is None:
+        raise Http404  # answered as every other absence
+    name = attachment.download_name
     answer = FileResponse(content, as_attachment=True, filename=name, content_type=attachment.media_type)
     answer["Content-Length"] = str(attachment.size)
     return answer

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.core.files.storage import default_storage
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST
 
-from conversations import clock, media, sniffing
+from conversations import clock, media
 from conversations.models import Attachment, AttachmentState
 from operators import desk
 from operators.http import OperatorRequest, operator_required
@@ -24,16 +23,14 @@ POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 def file(request: OperatorRequest, public_id: UUID, attachment_id: UUID) -> HttpResponseBase:
     """The stored bytes, or the part of them that a player asks for. Always as a download: never a page of ours."""
     attachment = _find(request, public_id, attachment_id)
-    if attachment.state != AttachmentState.STORED:
+    content = attachment.opened() if attachment.state == AttachmentState.STORED else None
+    if content is None:
         raise Http404
-    try:
-        content = default_storage.open(str(attachment.file))
-    except FileNotFoundError as gone:
-        raise Http404 from gone
     response = ranges.response(content, attachment.size, request.headers.get("Range", ""))
-    name = sniffing.saved_as(attachment.name, attachment.media_type)
     response["Content-Type"] = attachment.media_type
-    response["Content-Disposition"] = str(content_disposition_header(as_attachment=True, filename=name))
+    response["Content-Disposition"] = str(
+        content_disposition_header(as_attachment=True, filename=attachment.download_name)
+    )
     response["Content-Security-Policy"] = POLICY
     return response
 
