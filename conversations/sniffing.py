@@ -23,7 +23,7 @@ _LEAST = 0.2
 _MP4 = {"video/mp4", "audio/mp4", "audio/x-m4a", "video/3gpp", "video/quicktime"}
 _ZIP = {"application/zip", "application/x-zip-compressed"}
 _OFFICE = "application/vnd.openxmlformats-officedocument."
-_OLE = {"application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint", ""}
+_OLE = {"application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"}
 
 SHOWN: dict[str, set[str]] = {
     "image/jpeg": {"image/jpeg"},
@@ -82,9 +82,7 @@ def media_type(head: bytes, declared: str) -> str:
 
 
 def _looks(head: bytes) -> set[str]:
-    """The kinds these bytes may be of. Markup is none, whatever else it is."""
-    if not head or head.lstrip()[:1] == b"<":
-        return set()
+    """The kinds these bytes may be of."""
     try:
         found = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError, IndexError):

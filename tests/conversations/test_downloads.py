@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -179,11 +179,37 @@ class TestFollowing:
         assert reason(files.url + FILE, base=files.url) == ("host", True)
         assert len(files.asked) == 1
 
-    def test_the_credentials_stay_with_the_api(self) -> None:
-        target = downloads.allowed(
-            "https://mms.twiliocdn.com/AC1/x?sig=1", "", at=URL("https://api.twilio.com")
-        )
-        assert not downloads._is_api(target, "")
+    def test_whoever_keeps_the_file_does_not_get_them(self) -> None:
+        """Where the redirect leads, nobody needs to know who we are."""
+        asked: list[tuple[str, bool]] = []
+
+        class Reply:
+            def __init__(self, status: int, location: str = "") -> None:
+                self.status, self.headers = status, {"Location": location}
+                self.content_length = None
+
+            async def __aenter__(self) -> Reply:
+                return self
+
+            async def __aexit__(self, *_error: object) -> None:
+                pass
+
+        replies = [Reply(307, "https://mms.twiliocdn.com/AC1/x"), Reply(404)]
+
+        class Session:
+            def get(self, target: URL, *, headers: dict[str, str], allow_redirects: bool) -> Reply:
+                assert not allow_redirects
+                asked.append((str(target.host), "Authorization" in headers))
+                return replies.pop(0)
+
+        account, session = Account("AC1", "secret", ""), cast(aiohttp.ClientSession, Session())
+        with pytest.raises(DownloadFailed):
+            asyncio.run(
+                downloads._follow(
+                    session, f"https://api.twilio.com{FILE}", account, lambda _piece: None, MOST
+                )
+            )
+        assert asked == [("api.twilio.com", True), ("mms.twiliocdn.com", False)]
 
     def test_circles_end(self, files: Files) -> None:
         files.answers = {FILE: [Answer(302, headers={"Location": FILE})]}
