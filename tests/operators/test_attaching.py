@@ -110,6 +110,12 @@ class TestTheForm:
         assert posts(panel, held, PHOTO, "image/png").status_code == 400
         assert sent() == []
 
+    def test_what_announces_too_much_is_refused_before_the_first_byte(self) -> None:
+        quota = uploading.Quota()
+        quota.handle_raw_input(None, {}, uploading.LARGEST_BODY, "x")
+        with pytest.raises(RequestDataTooBig):
+            quota.handle_raw_input(None, {}, uploading.LARGEST_BODY + 1, "x")
+
     def test_what_comes_without_a_length_is_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(uploading, "LARGEST_BODY", 10)
         quota = uploading.Quota()
