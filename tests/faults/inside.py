@@ -11,10 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import Max, Model, Q, QuerySet
 from django.test import Client
 
@@ -232,9 +233,21 @@ def failed_are_due() -> int:
 
 
 def writable() -> bool:
-    """Whether nobody holds the database's one write lock, where it has one."""
-    if connection.vendor != "sqlite":
-        return True
+    """Whether nobody is in the middle of a transaction that others would wait for."""
+    return _no_row_is_held() if connection.features.has_select_for_update_nowait else _file_is_free()
+
+
+def _no_row_is_held() -> bool:
+    try:
+        with transaction.atomic():
+            for model in apps.get_app_config("conversations").get_models():
+                list(model._base_manager.select_for_update(nowait=True).values_list("pk"))
+    except OperationalError:
+        return False
+    return True
+
+
+def _file_is_free() -> bool:
     with closing(sqlite3.connect(settings.DATABASES["default"]["NAME"], timeout=0.1)) as other:
         try:
             other.execute("BEGIN IMMEDIATE")

@@ -46,6 +46,20 @@ def test_a_worker_frozen_past_its_lease_changes_nothing(world: World, point: str
         world.kill()
 
 
+def test_nobody_is_stopped_in_the_middle_of_a_transaction(world: World) -> None:
+    case = Case(world, 0)
+    case.begin("with_bot")
+    try:
+        world.start("intake.locked:sleep:1")
+        case.writes("oi")
+        until(lambda: world.said("failpoint: held"), "the webhook has the conversation's row")
+        assert not world.call("writable")
+        until(lambda: world.call("writable"), "its transaction is over")
+        assert world.said("failpoint: let go")
+    finally:
+        world.kill()
+
+
 def calls_for(case: Case) -> int:
     return sum(message.customer == case.customer for message in case.world.standin.sent())
 

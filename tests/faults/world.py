@@ -137,7 +137,7 @@ class World:
         return self.desk.died()
 
     def freeze(self) -> None:
-        """Stop it where it is, but not in the middle of another thread's write: a file has one writer at a time."""
+        """Stop it where it is, but not in the middle of another thread's write, for which everybody would wait."""
         self.desk.send(signal.SIGSTOP)
         while not self.call("writable"):
             self.desk.send(signal.SIGCONT)
