@@ -71,6 +71,8 @@ class Line:
     icon: str = ""
     seq: int = 0
     handoff: str = ""
+    episode: int = 0
+    """The number of the service that begins here."""
     time: str = ""
     stamp: str = ""
     id: str = ""
@@ -259,12 +261,14 @@ def _before_divider(shown: list[Item], pill: Line) -> None:
 
 
 def event_line(event: Event, *, text: str, icon: str = "") -> Line:
+    kind = event.kind.removeprefix("handoff.")
     return Line(
         "event",
         text,
         icon=icon,
         seq=event.seq,
-        handoff=event.kind.removeprefix("handoff."),
+        handoff=kind,
+        episode=event.data.get("handoff", 0) if kind == "requested" else 0,
         time=wording.clock(event.created_at),
         stamp=event.created_at.isoformat(),
     )

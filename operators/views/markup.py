@@ -1,4 +1,4 @@
-"""A message's text as WhatsApp shows it: *bold*, _italic_, ~struck~, ```code``` and addresses one can open.
+"""A message's text as WhatsApp shows it: *bold*, _italic_, ~struck~, ```code```, > quoted, addresses one can open.
 
 The one place where what a stranger wrote becomes markup. It is put together by ``format_html`` only: every piece
 of text is escaped, every tag is one of ours, and an address opens only if it begins with http.
@@ -14,9 +14,11 @@ from django.utils.safestring import SafeString
 _TAGS = {"*": "strong", "_": "em", "~": "s"}
 _SPAN = re.compile(
     r"```(?P<code>[^`]+)```"
+    r"|^> (?P<quoted>(?!> )[^\n]+)\n?"
     r"|(?P<link>https?://[^\s<>\"`]+[^\s<>\"`.,;:!?)\]*~'])"
     r"|(?<![\w*_~])(?P<mark>[*_~])(?P<marked>(?!(?P=mark))\S(?:(?:(?!(?P=mark))[^\n])*(?!(?P=mark))\S)?)"
-    r"(?P=mark)(?![\w*_~])"
+    r"(?P=mark)(?![\w*_~])",
+    re.MULTILINE,
 )
 
 
@@ -31,7 +33,12 @@ def html(text: str) -> SafeString:
 
 def plain(text: str) -> str:
     """The text without its marks, for where there is room for a line only."""
-    return _SPAN.sub(lambda match: match["code"] or match["link"] or plain(match["marked"]), text)
+    return _SPAN.sub(_bare, text)
+
+
+def _bare(match: re.Match[str]) -> str:
+    quoted = match["quoted"]
+    return f"{plain(quoted)} " if quoted else match["code"] or match["link"] or plain(match["marked"])
 
 
 def _span(match: re.Match[str]) -> SafeString:
@@ -41,5 +48,7 @@ def _span(match: re.Match[str]) -> SafeString:
         return format_html(
             '<a href="{0}" target="_blank" rel="noopener noreferrer nofollow">{0}</a>', match["link"]
         )
+    if match["quoted"]:
+        return format_html("<q>{}</q>", html(match["quoted"]))
     # What is inside holds no mark of this kind, so this goes no deeper than there are kinds of marks.
     return format_html("<{0}>{1}</{0}>", _TAGS[match["mark"]], html(match["marked"]))

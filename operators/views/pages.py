@@ -17,7 +17,7 @@ from conversations.models.conversation import stopped
 from operators import forms, http, presence
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
-from operators.views import failures, panes, rows, troubles, wording
+from operators.views import failures, panes, rows, timers, troubles, wording
 
 FAR = 2**31
 """Beyond every number of a thread: whatever a page shows is older."""
@@ -27,7 +27,7 @@ def find(request: OperatorRequest, public_id: UUID) -> Conversation:
     """The conversation, if this operator may see it; anybody else's does not exist."""
     visible = Conversation.objects.visible_to(request.operator).with_parties().select_related("offered_to")
     found = visible.filter(public_id=public_id).annotate(
-        doubts=failures.doubts(clock.now()), stopped=stopped()
+        doubts=failures.doubts(clock.now()), stopped=stopped(), unanswered_since=timers.unanswered()
     )
     conversation = found.first()
     if conversation is None:

@@ -12,9 +12,10 @@ from django.utils.translation import get_language
 from conversations.models import Conversation, Handoff, Message, Mode, Outcomes, Reasons
 from conversations.models.message import MessageQuerySet
 from operators.models import Operator, Reason
-from operators.views import bubbles, offers, persons, rows, side, story, wording
+from operators.views import bubbles, offers, persons, rows, side, story, timers, wording
 from operators.views.bubbles import Item
 from operators.views.offers import Offer
+from operators.views.timers import ReplyBy, Timer
 
 PAGE = 50
 LONGEST_THREAD = 200
@@ -59,6 +60,8 @@ class Pane:
     offer: Offer | None
     holder: dict[str, str] | None
     last_wrote: str
+    reply_by: ReplyBy | None
+    answer: Timer | None
     client_key: str
 
 
@@ -106,6 +109,7 @@ def pane(
     lines = story.lines(conversation, operator, handoffs, labels, now, after=first if older else 0)
     lines += persons.blocks(person.merged, shown, older=older, end=conversation.seq + 1)
     dock = dock_of(conversation, operator, now)
+    current = next((handoff for handoff in handoffs if handoff.open_for_id), None)
     mine = conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk
     return Pane(
         id=str(conversation.public_id),
@@ -132,6 +136,8 @@ def pane(
         offer=offers.of([conversation], now)[conversation.pk] if dock == "offer" else None,
         holder=_holder(conversation, handoffs, now),
         last_wrote=wording.when(conversation.last_inbound_at, now) if conversation.last_inbound_at else "",
+        reply_by=timers.reply_by(current, now) if mine else None,
+        answer=timers.answer(conversation, current, now) if mine else None,
         client_key=str(uuid4()),
     )
 

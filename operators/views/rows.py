@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -15,12 +15,11 @@ from django.utils.translation import gettext as _
 from conversations.models import PREVIEW_LENGTH, Conversation, Kind, Message, Mode, Reasons
 from conversations.models.conversation import ConversationQuerySet
 from operators.models import Operator
-from operators.views import markup, offers, wording
+from operators.views import markup, offers, timers, wording
 from operators.views.offers import Offer
+from operators.views.timers import Timer
 
 MOST = 50
-LATE = timedelta(minutes=3)
-VERY_LATE = timedelta(minutes=5)
 FOLDS, SORTS = ("team", "bot"), ("window",)
 KIND_ICONS = {
     Kind.IMAGE: "img",
@@ -62,11 +61,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting(Row):
-    since: str
+    timer: Timer
     reason: str
     reason_icon: str
-    waited: str = field(repr=False)
-    level: str = field(repr=False)
     offer: Offer | None = None
     """It is kept for this operator."""
     kept_for: str = ""
@@ -200,7 +197,7 @@ def _counts(visible: ConversationQuerySet, operator: Operator) -> dict[str, Any]
 
 def _with_names_and_ticks(conversations: ConversationQuerySet) -> ConversationQuerySet:
     newest = Message.objects.filter(conversation=OuterRef("pk")).order_by("-seq")
-    named = conversations.select_related("contact", "operator", "offered_to")
+    named = conversations.select_related("contact", "queue", "operator", "offered_to")
     return named.annotate(last_status=Subquery(newest.values("status")[:1]))
 
 
@@ -224,14 +221,11 @@ def _folded_row(conversation: Conversation, now: datetime, opened: str) -> Row:
 
 
 def _waiting(conversation: Conversation, now: datetime, opened: str, offer: Offer | None) -> Waiting:
-    since = conversation.waiting_since or now
     handoff, kept_for = conversation.handoff, conversation.offered_to
     reason = handoff.reason if handoff else Reasons.CUSTOMER_ASKED
     return Waiting(
         **_values(conversation, now, opened) | _said(conversation) | {"tick": None},
-        since=since.isoformat(),
-        waited=wording.timer(now - since),
-        level=level(now - since),
+        timer=timers.waiting(conversation, now),
         reason=reason_label(reason),
         reason_icon="hand" if reason == Reasons.CUSTOMER_ASKED else "bot",
         offer=offer,
@@ -243,12 +237,6 @@ def _said(conversation: Any) -> dict[str, str]:
     kind = conversation.said_kind or ""
     said = markup.plain(" ".join((conversation.said or "").split()))
     return {"preview": said or kind_label(kind), "preview_icon": _icon(kind)} if kind else {}
-
-
-def level(waited: timedelta) -> str:
-    if waited >= VERY_LATE:
-        return "bad"
-    return "warn" if waited >= LATE else ""
 
 
 def reason_label(code: str) -> str:

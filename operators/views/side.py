@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from conversations.models import Contact, Conversation, Handoff
-from operators.views import rows, wording
+from operators.views import rows, timers, wording
 
 
 def of(
@@ -30,7 +31,7 @@ def of(
         "stopped": stopped,
         "agreed": _agreed(conversation.contact),
         "known": known,
-        "times": _times(current, now) if current else [],
+        "times": _times(current, conversation, now) if current else [],
         "history": [_episode(handoff, labels) for handoff in handoffs if handoff.released_at],
     }
 
@@ -44,14 +45,39 @@ def _agreed(contact: Contact) -> str:
     return _("Agreed to messages on %(day)s (%(name)s)") % {"day": day, "name": name}
 
 
-def _times(handoff: Handoff, now: datetime) -> list[tuple[str, str]]:
-    taken, replied = handoff.first_handoff_at, handoff.first_reply_at
-    times = [(_("Waited"), wording.took((taken or now) - handoff.requested_at))]
+@dataclass(frozen=True, slots=True)
+class Time:
+    """``chip`` says whether it was in time, ``until`` counts down in its place."""
+
+    name: str
+    value: str
+    chip: str = ""
+    level: str = ""
+    until: str = ""
+
+
+def _times(handoff: Handoff, conversation: Conversation, now: datetime) -> list[Time]:
+    queue, taken, replied = conversation.queue, handoff.first_handoff_at, handoff.first_reply_at
+    waited = (taken or now) - handoff.requested_at
+    times = [
+        Time(_("Waited"), wording.took(waited), *_in_time(waited, queue.longest_wait if queue else None))
+    ]
     if taken and replied:
-        times.append((_("1st reply"), wording.took(replied - taken)))
+        took = replied - taken
+        times.append(
+            Time(_("1st reply"), wording.took(took), *_in_time(took, queue.reply_time if queue else None))
+        )
     if taken:
-        times.append((_("Taken at"), wording.clock(taken)))
+        times.append(Time(_("Taken at"), wording.clock(taken)))
+    if due := timers.reply_by(handoff, now):
+        times.append(Time(_("Reply by"), due.at, due.left, due.level, due.until))
     return times
+
+
+def _in_time(took: timedelta, limit: timedelta | None) -> tuple[str, str]:
+    if limit is None:
+        return "", ""
+    return (_("in time"), "ok") if took <= limit else (_("late"), "bad")
 
 
 def _episode(handoff: Handoff, labels: dict[str, str]) -> dict[str, str]:

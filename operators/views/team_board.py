@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, OuterRef, Q, Subquery
+from django.db.models import Count, Min, Q
 
-from conversations.models import Author, Conversation, DueKind, Message, Mode, Queue
+from conversations.models import Conversation, DueKind, Mode, Queue
 from conversations.models.conversation import ConversationQuerySet
 from operators import presence
 from operators.models import Operator
-from operators.views import team_alerts, team_parts
+from operators.views import team_alerts, team_parts, timers
 from operators.views.team_alerts import Alert
 from operators.views.team_parts import Asked, Chat, Group, Person, QueueLine, Waiting
 
@@ -35,7 +35,7 @@ class Board:
     waiting_count: int
     shown_waiting: int
     late: int
-    oldest: team_parts.Timer | None
+    oldest: timers.Timer | None
     there: int
     team: int
     more_people: bool
@@ -131,12 +131,10 @@ def _people(supervisor: Operator, asked: Asked, groups: Iterable[Group]) -> list
 def _chats(visible: ConversationQuerySet, people: Collection[Operator], asked: Asked) -> list[Conversation]:
     """What they have or were offered, longest first."""
     theirs = Q(mode=Mode.HUMAN, operator__in=people) | Q(mode=Mode.QUEUED, offered_to__in=people)
-    unanswered = Message.objects.filter(
-        conversation=OuterRef("pk"), author=Author.CUSTOMER, seq__gt=OuterRef("answered_seq")
-    )
     found = _in(visible.filter(theirs), asked).select_related("contact", "queue", "open_handoff")
-    first = Subquery(unanswered.order_by("seq").values("occurred_at")[:1])
-    ordered = found.annotate(unanswered_since=first).order_by("open_handoff__requested_at", "pk")
+    ordered = found.annotate(unanswered_since=timers.unanswered()).order_by(
+        "open_handoff__requested_at", "pk"
+    )
     return list(ordered[:MOST_CHATS])
 
 
@@ -178,5 +176,5 @@ def _with_chats(
     ]
 
 
-def _oldest(lines: Iterable[QueueLine]) -> team_parts.Timer | None:
+def _oldest(lines: Iterable[QueueLine]) -> timers.Timer | None:
     return min((line.oldest for line in lines if line.oldest), key=lambda timer: timer.since, default=None)

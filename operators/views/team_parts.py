@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from conversations.models import Conversation, Mode, Queue
 from operators import presence
 from operators.models import Operator, PresenceStatus
-from operators.views import rows, wording
+from operators.views import rows, timers, wording
+from operators.views.timers import Timer
 
-WARN_FROM = 0.6
 """Of the time there is: from then on a clock is amber; once it is over, red."""
 
 
@@ -58,17 +58,6 @@ class Asked:
         told = {"queue": str(self.queue_id or ""), "q": self.name}
         given = {name: value for name, value in told.items() if value}
         return f"?{urlencode(given)}" if given else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timer:
-    """Since when, and after how many seconds it turns amber and red ("Infinity": never)."""
-
-    since: str
-    warn: str
-    bad: str
-    shown: str = field(repr=False)
-    level: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,24 +126,6 @@ class Waiting:
     waits: Timer
 
 
-def timer(since: datetime, limit: timedelta | None, now: datetime, *, warn: timedelta | None = None) -> Timer:
-    """Coloured by the time there is; without a limit it only runs."""
-    warn_at = warn if warn is not None else limit * WARN_FROM if limit else None
-    waited = now - since
-    level = "bad" if limit and waited >= limit else "warn" if warn_at and waited >= warn_at else ""
-    return Timer(
-        since=since.isoformat(),
-        warn=_seconds(warn_at),
-        bad=_seconds(limit),
-        shown=wording.timer(waited),
-        level=level,
-    )
-
-
-def _seconds(span: timedelta | None) -> str:
-    return str(int(span.total_seconds())) if span is not None else "Infinity"
-
-
 def queue_lines(
     queues: Iterable[Queue],
     groups: Collection[Group],
@@ -188,7 +159,7 @@ def _queue_line(
         late=sum(group.late for group in mine),
         team=team,
         there=there,
-        oldest=timer(since, queue.longest_wait if queue else None, now) if since else None,
+        oldest=timers.timer(since, queue.longest_wait if queue else None, now) if since else None,
         chosen=queue is not None and queue == asked.queue,
     )
 
@@ -210,17 +181,9 @@ def chat(conversation: Any, supervisor: Operator, now: datetime) -> Chat:
 
 def _waits(conversation: Any, now: datetime) -> Timer | None:
     """The customer who has the last word, since their first that nobody answered; waiting, since they asked."""
-    queue, handoff = conversation.queue, conversation.handoff
     if conversation.mode == Mode.QUEUED:
-        since = conversation.waiting_since or now
-        return timer(since, queue.longest_wait if queue else None, now)
-    if conversation.last_inbound_seq <= conversation.answered_seq or conversation.unanswered_since is None:
-        return None
-    since = conversation.unanswered_since
-    if handoff and since < handoff.requested_at:
-        since = handoff.requested_at
-    limit = queue.reply_time if queue else None
-    return timer(since, limit or rows.VERY_LATE, now, warn=None if limit else rows.LATE)
+        return timers.waiting(conversation, now)
+    return timers.answer(conversation, conversation.handoff, now)
 
 
 def person(operator: Operator, chats: list[Chat], *, held: int, offers: int, now: datetime) -> Person:
@@ -259,7 +222,7 @@ def waiting(conversation: Conversation, now: datetime) -> Waiting:
         queue=queue.name if queue else "",
         reason=rows.reason_label(handoff.reason) if handoff else "",
         offered_to=wording.first_name(offered_to.shown_name) if offered_to else "",
-        waits=timer(conversation.waiting_since or now, queue.longest_wait if queue else None, now),
+        waits=timers.waiting(conversation, now),
     )
 
 

@@ -1,32 +1,12 @@
 // The console: keys, focus, the dialog, and what follows a swap.
 import * as composer from "./composer.js";
 import * as live from "./live.js";
-import { all, atBottom, chat, conversation, fade, find, shown, tick, toast, toBottom, words } from "./page.js";
+import { all, chat, conversation, fade, find, shown, tick, toast, toBottom, words } from "./page.js";
+import * as thread from "./thread.js";
 
 const dialog = find("#dialog");
 const wire = (element) => element?.id === "live";
 let open = "";
-
-// Where the thread stands -----------------------------------------------------------------------
-
-let kept = null;
-function beforeSwap() {
-  const box = find("#bubbles");
-  kept = box && !atBottom() ? { id: conversation(), height: box.offsetHeight } : null;
-}
-
-function afterSwap() {
-  if (kept && kept.id === conversation()) find("#tail").scrollTop -= find("#bubbles").offsetHeight - kept.height;
-  else if (find("#jump")) find("#jump").hidden = true;
-  kept = null;
-}
-
-function arrive() {
-  toBottom();
-  const divider = find("#new"), box = find("#tail");
-  if (!divider || !box) return;
-  if (divider.getBoundingClientRect().top < box.getBoundingClientRect().top) divider.scrollIntoView({ block: "center" });
-}
 
 // After every swap ------------------------------------------------------------------------------
 
@@ -34,7 +14,7 @@ function follow() {
   const queue = find("#queue");
   if (conversation() !== open) {
     open = conversation();
-    arrive();
+    thread.arrive(live.thread);
     for (const row of all("#queue .row")) mark(row, row.closest("li").id === `row-${open}`);
     live.thread();
   }
@@ -114,10 +94,10 @@ document.addEventListener("htmx:before:response", (event) => {
   event.preventDefault();  // an error page is not a part of this one
   if (!ctx.sent) toast(words("failed"));
 });
-document.addEventListener("htmx:before:swap", beforeSwap);
+document.addEventListener("htmx:before:swap", thread.beforeSwap);
 document.addEventListener("htmx:before:swap", composer.remember);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-  afterSwap();
+  thread.afterSwap(live.thread);
   if (ctx.response) live.forget();
   called();
   if (ctx.target === dialog && dialog.childElementCount && !dialog.open) dialog.showModal();
@@ -255,6 +235,7 @@ const KEYS = {
   k: () => step(-1),
   r: composer.reply,
   n: () => composer.write("note"),
+  q: () => document.dispatchEvent(new Event("console:quote")),
   f: () => find("#finish")?.click(),
   t: () => find("#transfer")?.click(),
 };
@@ -288,7 +269,7 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("scroll", ({ target }) => {
   if (target.id !== "tail") return;
-  find("#jump").hidden = atBottom();
+  thread.stands(live.thread);
   live.seen();
 }, true);
 setInterval(tick, 1000);
@@ -298,6 +279,6 @@ live.start();
 composer.start();
 follow();
 // Not part of the first load: nobody waits for it.
-const settled = () => Promise.all([import("./presence.js"), import("./media.js"), import("./attach.js")]);
+const settled = () => Promise.all([import("./presence.js"), import("./media.js"), import("./attach.js"), import("./quoting.js")]);
 if (document.readyState === "complete") settled();
 else addEventListener("load", settled);

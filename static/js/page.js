@@ -52,7 +52,7 @@ export function setClock(date) {
   if (at) offset = at - Date.now();
 }
 
-const HOUR = 3600000;
+const HOUR = 3600000, MINUTE = 60000;
 const two = (number) => String(number).padStart(2, "0");
 function span(milliseconds) {
   const minutes = Math.max(0, Math.floor(milliseconds / 60000));
@@ -84,6 +84,11 @@ export function tick() {
     const seconds = Math.max(0, Math.ceil((Date.parse(element.dataset.left) - now) / 1000));
     element.textContent = `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
     element.closest(".chip").classList.toggle("bad", seconds <= 10);
+  }
+  for (const element of all("[data-reply]")) {
+    const left = Math.max(0, Date.parse(element.dataset.reply) - now);
+    element.textContent = left > MINUTE ? span(left) : `${Math.ceil(left / 1000)}s`;
+    element.closest(".chip").classList.toggle("bad", left <= MINUTE);
   }
   for (const element of all("[data-until]")) {
     const left = Date.parse(element.dataset.until) - now;

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from operators.views import markup
 from tests import builders
 
-OURS = {"strong", "em", "s", "code", "a"}
+OURS = {"strong", "em", "s", "code", "a", "q"}
 LINK = '<a href="{0}" target="_blank" rel="noopener noreferrer nofollow">{0}</a>'
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -93,6 +93,9 @@ class TestMarkup:
             ("veja https://ex.com/a?b=1.", f"veja {LINK.format('https://ex.com/a?b=1')}."),
             ("*https://ex.com/a_b*", f"<strong>{LINK.format('https://ex.com/a_b')}</strong>"),
             ("javascript://x *", "javascript://x *"),
+            ("> qual é o *CEP*?\n01310-100", "<q>qual é o <strong>CEP</strong>?</q>01310-100"),
+            ("Oi\n> um\n> dois\n\nSim", "Oi\n<q>um</q><q>dois</q>\nSim"),
+            ("a > b\n>sem espaço\n> > fundo", "a &gt; b\n&gt;sem espaço\n&gt; &gt; fundo"),
             ("", ""),
         ],
     )
@@ -104,6 +107,7 @@ class TestMarkup:
         [
             ("*_muito_ bom* ```A*1``` https://ex.com/*a* 2*3", "muito bom A*1 https://ex.com/*a* 2*3"),
             ("<b>*x*</b>", "<b>x</b>"),
+            ("> *qual* é?\nEste", "qual é? Este"),
             ("", ""),
         ],
     )
@@ -118,12 +122,20 @@ class TestMarkup:
     def test_is_harmless_whatever_was_written(self, said: str) -> None:
         assert is_harmless(markup.html(said))
 
-    @given(st.text("ab <>\"'&;{}%=", max_size=80))
+    @given(st.text("ab<>\"'&;{}%=", max_size=80))
     def test_keeps_every_character_of_plain_text(self, said: str) -> None:
         assert unescape(markup.html(said)) == said
 
     def test_reads_the_longest_message_at_once(self) -> None:
-        for said in ("*a " * 1400, "*_~" * 1400, "```" * 1400, "http://" * 600, "*a _b ~c " * 460):
+        for said in (
+            "*a " * 1400,
+            "*_~" * 1400,
+            "```" * 1400,
+            "> " * 2000,
+            "> *> _> ~> " * 380,
+            "http://" * 600,
+            "*a _b ~c " * 460,
+        ):
             assert is_harmless(markup.html(said))
 
 
