@@ -127,6 +127,7 @@ SIMULATOR: Table = {
     "simulator/split/": row(GET="200"),
     "simulator/advance/": row(POST="404"),
     "simulator/customers/": row(POST="303"),
+    "simulator/play/": row(POST="303"),
     "simulator/c/<int:number>/": row(GET="200"),
     "simulator/c/<int:number>/say/": row(POST="303"),
     "simulator/c/<int:number>/act/<str:name>/": row(POST="303"),

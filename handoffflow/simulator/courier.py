@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from handoffflow.simulator import books, callbacks, collecting
+from handoffflow.simulator import books, callbacks, collecting, script
 from handoffflow.simulator.callbacks import Desk, Outcome
 from handoffflow.simulator.ledger import Job, Ledger
 from handoffflow.simulator.shapes import Account
@@ -60,6 +60,7 @@ class Courier:
     def _look(self) -> float:
         """Hand out what is due; returns how long there is nothing to do."""
         try:
+            script.perform(self.ledger)
             self._hand_out()
             due = books.next_due(self.ledger)
         except Exception:

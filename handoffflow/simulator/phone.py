@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from handoffflow.simulator import attachments, books, customers, failures, faults, screen
+from handoffflow.simulator import attachments, books, customers, failures, faults, screen, script
 from handoffflow.simulator.customers import Customer
 from handoffflow.simulator.ledger import Ledger
 
@@ -113,6 +113,18 @@ def act(request: HttpRequest, number: int, name: str) -> HttpResponse:
     return after(request, ledger, customer)
 
 
+@require_POST
+def play(request: HttpRequest) -> HttpResponse:
+    """The busy day begins, or ends if it is on. Whoever writes first is looked at."""
+    ledger = own_ledger()
+    number = request.POST.get("customer", "")
+    if script.progress(ledger).running:
+        script.stop(ledger)
+        watched = customers.get(ledger, int(number)) if number.isdecimal() else None
+        return back(request, watched or customers.everybody(ledger)[-1])
+    return back(request, script.begin(ledger, number=settings.TWILIO_WHATSAPP_NUMBER))
+
+
 @require_GET
 def file(request: HttpRequest, sid: str) -> HttpResponse:
     """A file that a simulated customer sent, for the phone's own bubble."""
@@ -192,6 +204,7 @@ def _context(request: HttpRequest, ledger: Ledger, customer: Customer, *, split:
         "facts": screen.facts(ledger, customer),
         "typing": screen.typing(ledger, customer),
         "armed": faults.armed(ledger, customer=customer.address),
+        "busy": script.progress(ledger),
         "operators": OPERATORS,
         "signed_in": user.get_username() if user is not None and user.is_authenticated else "",
         "split": split,
