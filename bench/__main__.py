@@ -17,7 +17,7 @@ from typing import Any
 
 from bench import databases, environment, machine, report
 
-PARTS = ("webhook", "panels", "worker", "pace", "paths", "admin")
+PARTS = ("webhook", "panels", "worker", "pace", "paths", "templates", "admin")
 
 
 def main() -> None:
@@ -68,6 +68,8 @@ def _measured(name: str, quick: bool, parts: str) -> dict[str, Any]:
         measured: dict[str, Any] = json.loads(Path(out.name).read_text())
         if "paths" in parts:
             measured["paths"] = _rows(env, "bench.paths", 3 if quick else 12)
+        if "templates" in parts:
+            measured["templates"] = _rows(env, "bench.jinja", 20 if quick else 100)
         if "admin" in parts:
             measured["admin"] = _rows(env, "bench.admin", 100_000 if quick else 1_000_000)
     return measured

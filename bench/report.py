@@ -23,6 +23,7 @@ def _lines(about: dict[str, Any], results: Results) -> Iterator[str]:
         ("Worker", "worker", _worker),
         ("A number's pace", "pace", _pace),
         ("Inside one process", "paths", _paths),
+        ("Templates, beside Jinja2's", "templates", _templates),
         ("The admin", "admin", _admin),
     ):
         measured = {name: one[part] for name, one in results.items() if part in one}
@@ -178,6 +179,15 @@ def _paths(measured: dict[str, Any]) -> Iterator[str]:
         for row in paths
     )
     yield from _table(head, rows)
+
+
+def _templates(measured: dict[str, Any]) -> Iterator[str]:
+    rows = (
+        (name, row["page"], *(_spread(row[column], 1) for column in ("cpu_ms", "jinja_ms", "ratio")))
+        for name, pages in measured.items()
+        for row in pages
+    )
+    yield from _table(("database", "page", "CPU ms", "in Jinja2", "ratio"), rows)
 
 
 def _admin(measured: dict[str, Any]) -> Iterator[str]:

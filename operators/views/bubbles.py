@@ -61,6 +61,17 @@ class Bubble:
     day: str = ""
     at: datetime | None = None
 
+    @property
+    def look(self) -> str:
+        """Its classes. A template asks once for what most bubbles do not have: every question costs."""
+        trouble = "" if self.failure is None else " doubt" if self.failure.unconfirmed else " err"
+        return f"m {self.side}{' gap' * self.gap}{' cut' * self.struck}{trouble}"
+
+    @property
+    def rich(self) -> bool:
+        """Whether there is more to it than text."""
+        return bool(self.forwarded or self.quote or self.files or self.cards or self.template)
+
 
 @dataclass(slots=True)
 class Line:
