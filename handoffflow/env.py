@@ -25,6 +25,7 @@ _BOOLEANS = {
     "0": False, "false": False, "no": False, "off": False,
 }  # fmt: skip
 _ENGINES = {"sqlite", "postgres", "postgresql", "mysql", "mariadb"}
+_MAIL = {"smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail"}
 _SETS_OR_SAYS = re.compile(r"#|(?:export )?[A-Za-z_0-9]+=")
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL;"
@@ -153,6 +154,21 @@ def storage(name: str) -> dict[str, Any]:
         "file_overwrite": True,
     }
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+def mail(name: str) -> dict[str, Any]:
+    """How letters leave: ``smtp+tls://user:password@mail.example.com:587``. Empty: none do."""
+    url = text(name)
+    if not url:
+        return {}
+    scheme = url.partition("://")[0]
+    try:
+        config = dict(environ.Env.email_url_config(url)) if scheme in _MAIL else {}
+    except (ValueError, KeyError, TypeError):
+        config = {}
+    if not config or (scheme != "consolemail" and not config.get("EMAIL_HOST")):
+        raise ImproperlyConfigured(f"{name} must look like smtp+tls://user:password@mail.example.com:587.")
+    return config
 
 
 def database(name: str, *, base: Path, default: Path) -> dict[str, Any]:

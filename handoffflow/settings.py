@@ -63,7 +63,8 @@ TWILIO_CAPTURE = env.file("TWILIO_CAPTURE", base=BASE_DIR)
 # Secrets --------------------------------------------------------------------------------------
 
 # `serve` keeps its own, and so does the `migrate` that has to come before it.
-_kept = secrets.kept(DATA_DIR, make=DEBUG or SIMULATOR_ENABLED or _command in {"serve", "migrate"})
+_makes = DEBUG or SIMULATOR_ENABLED or _command in {"serve", "migrate"}
+_kept = secrets.kept(DATA_DIR, make=_makes)
 SECRET_KEY = env.text("SECRET_KEY") or (_kept["secret_key"] if _kept else "")
 SECRET_KEY_FALLBACKS = env.listing("SECRET_KEY_FALLBACKS")
 if not SECRET_KEY:
@@ -73,6 +74,30 @@ if not DEBUG and (len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or "insecure"
 if SIMULATOR_ENABLED and not TWILIO_SID and _kept:
     TWILIO_SID, TWILIO_AUTH_TOKEN = _kept["simulator_sid"], _kept["simulator_token"]
     TWILIO_WHATSAPP_NUMBER = "whatsapp:+551150280000"
+
+# Calling operators ----------------------------------------------------------------------------
+
+# What push services know the product by; kept in DATA_DIR, and the same on every machine.
+PUSH_PRIVATE_KEY = env.text(
+    "PUSH_PRIVATE_KEY", pattern=r"[A-Za-z0-9_-]{43}", example="43 letters, digits, - or _"
+) or secrets.push_key(DATA_DIR, make=_makes)
+# Whom a push service may write to when something is wrong with what it gets.
+PUSH_CONTACT = env.text(
+    "PUSH_CONTACT",
+    APP_URL if _https else "mailto:push@localhost",
+    pattern=r"(?:mailto:[^@\s]+@[^@\s]+|https://\S+)",
+    example="mailto:it@example.com",
+)
+_mail = env.mail("EMAIL_URL")
+MAIL_READY = bool(_mail) or DEBUG
+EMAIL_BACKEND = _mail.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = _mail.get("EMAIL_HOST", ""), _mail.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER", ""), _mail.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text(
+    "EMAIL_FROM", f"handoffflow@{_host}", pattern=r"[^@]+@[^@\s]+", example="desk@example.com"
+)
 
 # Hosts ----------------------------------------------------------------------------------------
 

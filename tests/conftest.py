@@ -30,6 +30,8 @@ def environment() -> None:
         os.environ.pop(name, None)
     for name in ("METRICS_TOKEN", "WORKER_EXPECTED", "MEDIA_STORAGE", "TWILIO_CAPTURE"):
         os.environ.pop(name, None)
+    for name in ("PUSH_PRIVATE_KEY", "PUSH_CONTACT", "EMAIL_URL", "EMAIL_FROM"):
+        os.environ.pop(name, None)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         folder = tempfile.mkdtemp(prefix="handoffflow-tests-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -23,7 +23,8 @@ STRONG = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 PRINTED = (
     "APP_URL", "TWILIO_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_URL", "TWILIO_WHATSAPP_NUMBER",
     "SIMULATOR_ENABLED", "SIMULATOR_PORT", "SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "ALLOWED_HOSTS",
-    "SECRET_KEY", "LANGUAGE_CODE", "PORT",
+    "SECRET_KEY", "LANGUAGE_CODE", "PORT", "PUSH_PRIVATE_KEY", "PUSH_CONTACT", "MAIL_READY", "EMAIL_HOST", "EMAIL_PORT",
+    "EMAIL_USE_TLS", "EMAIL_HOST_PASSWORD", "DEFAULT_FROM_EMAIL",
 )  # fmt: skip
 READ = f"""
 import json, sys
@@ -55,6 +56,12 @@ class TestAWrongValue:
         ("named", "variables"),
         [
             ("DEBUG", {"DEBUG": "ture"}),
+            ("EMAIL_URL", {"EMAIL_URL": "mail.example.com"}),
+            ("EMAIL_URL", {"EMAIL_URL": "smtp+tls://"}),
+            ("EMAIL_URL", {"EMAIL_URL": "gopher://mail.example.com"}),
+            ("EMAIL_FROM", {"EMAIL_FROM": "desk"}),
+            ("PUSH_PRIVATE_KEY", {"PUSH_PRIVATE_KEY": "short"}),
+            ("PUSH_CONTACT", {"PUSH_CONTACT": "it@example.com"}),
             ("PORT", {"PORT": "80000"}),
             ("PORT", {"PORT": "eight"}),
             ("SIMULATOR_PORT", {"SIMULATOR_PORT": "0"}),
@@ -183,6 +190,33 @@ class TestServe:
 
         assert run.returncode != 0
         assert "secrets.json" in run.stderr.strip().splitlines()[-1]
+
+
+class TestCallingOperators:
+    def test_is_done_under_a_key_that_is_made_once(self, tmp_path: Path) -> None:
+        first = settings_of(tmp_path, "serve", APP_URL="https://desk.example.com")
+        again = settings_of(tmp_path, "serve", APP_URL="https://desk.example.com")
+
+        assert len(first["PUSH_PRIVATE_KEY"]) == 43
+        assert again["PUSH_PRIVATE_KEY"] == first["PUSH_PRIVATE_KEY"]
+        assert first["PUSH_CONTACT"] == "https://desk.example.com"
+        assert stat.S_IMODE((tmp_path / "data" / "push.key").stat().st_mode) == 0o600
+
+    def test_is_done_under_the_environments_key_where_there_is_one(self, tmp_path: Path) -> None:
+        assert settings_of(tmp_path, "serve", PUSH_PRIVATE_KEY="k" * 43)["PUSH_PRIVATE_KEY"] == "k" * 43
+        assert not (tmp_path / "data" / "push.key").exists()
+
+    def test_by_letter_needs_a_mail_server(self, tmp_path: Path) -> None:
+        url = "smtp+tls://desk:se%40cret@mail.example.com:587"
+        without = settings_of(tmp_path, "serve")
+        found = settings_of(tmp_path, "serve", EMAIL_URL=url, EMAIL_FROM="desk@example.com")
+
+        assert not without["MAIL_READY"]
+        assert found["MAIL_READY"]
+        assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("mail.example.com", 587)
+        assert found["EMAIL_USE_TLS"]
+        assert found["EMAIL_HOST_PASSWORD"] == "se@cret"
+        assert found["DEFAULT_FROM_EMAIL"] == "desk@example.com"
 
 
 class TestDebug:
