@@ -87,6 +87,7 @@ class QueueForm(ModelForm):
         fields = (
             *("name", "order", "is_default", "auto_offer", "offer_seconds"),
             *("waiting_minutes", "waiting_then", "first_reply_minutes", "silent_minutes"),
+            *("alert_email", "alert_minutes"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

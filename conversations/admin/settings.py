@@ -42,6 +42,7 @@ class QueueAdmin(base.Scoped):
                     "description": _("An empty field sets no deadline."),
                 },
             ),
+            (_("When nobody is there"), {"fields": ("alert_email", "alert_minutes")}),
         ]
         return sections + [self._moment(moment, obj) for moment in texts.MOMENTS]
 

@@ -93,6 +93,17 @@ class Queue(Due, Public):
         validators=_MINUTES,
         help_text=_("The customer is asked twice, each time after so long, and then the chat is finished."),
     )
+    alert_email = models.EmailField(
+        _("address to write to"),
+        blank=True,
+        default="",
+        help_text=_(
+            "When somebody waits and nobody who could take the chat is there. No name, no text of theirs."
+        ),
+    )
+    alert_minutes = models.PositiveSmallIntegerField(
+        _("write after so many minutes"), default=5, validators=_MINUTES
+    )
 
     objects = QueueQuerySet.as_manager()
 
@@ -111,6 +122,10 @@ class Queue(Due, Public):
     @property
     def longest_wait(self) -> timedelta | None:
         return _span(self.waiting_minutes)
+
+    @property
+    def alert_delay(self) -> timedelta:
+        return timedelta(minutes=self.alert_minutes)
 
     @property
     def reply_time(self) -> timedelta | None:

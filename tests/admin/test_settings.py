@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 class TestQueue:
     def form(self, **changes: Any) -> dict[str, Any]:
         required = {"name": "Entrega", "order": "2", "offer_seconds": "30", "waiting_then": "raise"}
-        return {**required, **changes}
+        return {**required, "alert_minutes": "5", **changes}
 
     def test_asks_for_words_at_every_moment(self) -> None:
         assert set(forms.MOMENTS) == set(texts.MOMENTS)
