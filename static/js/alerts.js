@@ -1,8 +1,8 @@
 // What calls somebody who looks elsewhere: tones, and a notification. Loaded when first needed.
-import { all, find, toast, words } from "./page.js";
+import { callers, find, toast, words } from "./page.js";
 
-const REMIND_AFTER = 300000, REMIND_EVERY = 30000, MOST_REMINDERS = 5;
-let audio, said = false, calledAt = 0, reminders = 0;
+const SECOND = 1000, REMIND_EVERY = 30000, MOST_REMINDERS = 5;
+let audio, said = false, calledAt = Date.now(), reminders = 0;
 
 /** Whoever is on break, or off, is not called. */
 const resting = () => (document.body.dataset.presence ?? "available") !== "available";
@@ -26,7 +26,6 @@ function tone(pitch, from, length, volume) {
 }
 
 async function play(tones) {
-  if (silent()) return;
   audio ??= new AudioContext();
   if (audio.state !== "running") await Promise.race([audio.resume(), new Promise((done) => setTimeout(done, 200))]);
   if (audio.state !== "running") return blocked();
@@ -39,39 +38,71 @@ function blocked() {
   said = true;
 }
 
-const call = () => {
-  calledAt = Date.now();
-  return play([[660, 0, 0.2, 0.2], [880, 0.2, 0.2, 0.2]]);
-};
+const CALL = [[660, 0, 0.2, 0.2], [880, 0.2, 0.2, 0.2]], TICK = [[1175, 0, 0.08, 0.06]];
 
-/** Somebody new waits, or is offered to me: two tones, and a notification for whoever looks at something else. It names nobody's words. */
+/** Whoever asks to hear it hears it. */
+export const sample = () => play(CALL);
+
+function call() {
+  calledAt = Date.now();
+  if (!silent()) play(CALL);
+}
+
+/** Names nobody's words, and nobody where names are hidden. A chat has one notification: the newest. */
+export async function notify(title, name, id, follow) {
+  const told = {
+    body: document.body.dataset.hide === "on" ? "" : name,
+    tag: id,
+    icon: find("link[rel=apple-touch-icon]").href,
+    lang: document.documentElement.lang,
+  };
+  try {
+    const note = new Notification(title, told);
+    note.onclick = () => {
+      focus();
+      follow?.();
+      note.close();
+    };
+  } catch {  // phones let a service worker notify, and no page
+    const registration = await navigator.serviceWorker?.getRegistration("/operator/");
+    await registration?.showNotification(title, { ...told, data: { url: follow ? `/operator/c/${id}/` : location.pathname } });
+  }
+}
+
+function elsewhere(what, name, id) {
+  if (resting() || !document.hidden || globalThis.Notification?.permission !== "granted") return;
+  notify(words(what), name, id, () => find(`#row-${CSS.escape(id)} .row`)?.click());
+}
+
+/** Somebody new waits, or is offered to me: two tones, and a notification for whoever looks at something else. */
 export function arrived(id, name, what) {
   reminders = 0;
   call();
-  if (resting() || !document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
-  const note = new Notification(words(what), { body: name, tag: id, icon: find("link[rel=icon]").dataset.calm });
-  note.onclick = () => {
-    focus();
-    find(`#row-${CSS.escape(id)} .row`)?.click();
-    note.close();
-  };
+  elsewhere(what, name, id);
 }
 
 /** A customer of mine wrote where I do not look. */
-export const written = () => play([[1175, 0, 0.08, 0.06]]);
+export function written(id, name) {
+  if (!silent()) play(TICK);
+  elsewhere("written", name, id);
+}
 
-/** While somebody waits for too long, the call is repeated, but not for ever. */
-setInterval(() => {
-  const since = all("#waiting [data-since]").map((element) => Date.parse(element.dataset.since));
-  if (!since.length) return void (reminders = 0);
-  const late = Date.now() - Math.min(...since) > REMIND_AFTER;
-  if (!late || !calledAt || reminders >= MOST_REMINDERS || Date.now() - calledAt < REMIND_EVERY) return;
+/** While somebody waits for longer than their queue lets them, the call is repeated, but not for ever. */
+export function remind() {
+  const late = callers().some((row) => {
+    const { since, bad } = find("[data-since]", row)?.dataset ?? {};
+    return since && Date.now() - Date.parse(since) > bad * SECOND;
+  });
+  if (!late) return void (reminders = 0);
+  if (silent() || reminders >= MOST_REMINDERS || Date.now() - calledAt < REMIND_EVERY) return;
   reminders += 1;
   call();
-}, 1000);
+}
 
 /** Only ever after a click: browsers refuse the question otherwise, and people too. */
 export async function permit() {
   const answer = await Notification.requestPermission();
-  if (answer === "granted") toast(words("notified"));
+  if (answer !== "granted") return;
+  toast(words("notified"));
+  if (document.body.dataset.push) await import("./push.js").then((push) => push.subscribe());
 }

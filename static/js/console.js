@@ -11,7 +11,6 @@ let open = "";
 // After every swap ------------------------------------------------------------------------------
 
 function follow() {
-  const queue = find("#queue");
   if (conversation() !== open) {
     open = conversation();
     thread.arrive(live.thread);
@@ -20,65 +19,7 @@ function follow() {
   }
   composer.opened();
   composer.rows();
-  announce();
   fade();
-  if (!queue) return;
-  // Those who wait, counted by the server, and those of mine who wrote, as the list shows them.
-  const calls = Number(queue.dataset.waiting) + all("#mine .row.un").length, what = chat()?.dataset.name ?? find("h1").textContent;
-  document.title = `${calls ? `(${calls}) ` : ""}${what} · ${document.body.dataset.app}`;
-  const icon = find("link[rel=icon]");
-  icon.dataset.calm ??= icon.href;
-  const wanted = calls ? icon.dataset.alert : icon.dataset.calm;
-  if (icon.getAttribute("href") !== wanted) icon.href = wanted;
-  navigator.setAppBadge?.(calls).catch(() => {});
-}
-
-let known = null;
-/** An offer is news of its own, even of a chat that was waiting already. */
-const news = (row) => row.id + (row.dataset.offer ?? "");
-/** Say who has just joined the queue or is offered to me; what was there on arrival is no news. */
-function announce() {
-  const waiting = all("#waiting li:has(.take)");  // what is kept for a colleague calls nobody else
-  const fresh = known ? waiting.filter((row) => !known.has(row.id) || (row.dataset.offer && !known.has(news(row)))) : [];
-  for (const row of fresh) {
-    call(row);
-    const what = row.dataset.offer ? "offered" : "arrived";
-    if (live.leading()) alerts((bell) => bell.arrived(row.id.slice(4), find(".nm", row).textContent, what));
-  }
-  known = new Set(waiting.flatMap((row) => [row.id, news(row)]));
-  const shown = new Set(waiting.map(news));
-  for (const card of all("#toasts [data-row]")) if (!shown.has(card.dataset.row)) card.remove();
-}
-
-/** A card with what the row says; it goes when the row does. */
-function call(row) {
-  const card = find("template#call").content.firstElementChild.cloneNode(true);
-  const said = (part) => find(part, row).textContent.trim();
-  card.dataset.row = news(row);
-  if (row.dataset.offer) find("h3", card).textContent = words("offered");
-  card.prepend(find(".av", row).cloneNode(true));
-  find("p", card).textContent = `${said(".nm")} · ${said(".why")}: “${said(".pv")}”`;
-  const take = find(".take", row).cloneNode(true);
-  take.removeAttribute("data-htmx-powered");
-  take.classList.add("p");
-  find(".a", card).prepend(take);
-  find("#toasts").append(card);
-  htmx.process(card);
-  fade();
-}
-
-/** Notifications are offered as long as nobody has answered. */
-function offer() {
-  for (const button of all("[data-notify]")) button.hidden = globalThis.Notification?.permission !== "default";
-}
-
-/** What makes a sound is loaded when something does. */
-const alerts = (use) => import("./alerts.js").then(use);
-document.addEventListener("console:written", ({ detail }) => {
-  if (live.leading() && (document.hidden || detail.conversation !== conversation())) alerts((bell) => bell.written());
-});
-for (const gesture of ["pointerdown", "keydown"]) {
-  addEventListener(gesture, () => alerts((bell) => bell.unlock()), { once: true });
 }
 
 function mark(row, current) {
@@ -210,7 +151,6 @@ document.addEventListener("click", (event) => {
   if (step) find("#tpl").dataset.step = step.dataset.stepTo;
   if (target.closest("[data-again]")) { live.list(); live.thread(); }
   if (target.closest("[data-dismiss]")) target.closest(".toast").remove();
-  if (target.closest("[data-notify]")) alerts((bell) => bell.permit()).then(offer);
   if (target.closest("#jump")) toBottom();
   for (const menu of all("details:is(.menu, .pill, .choices)[open]")) if (!menu.contains(target)) menu.open = false;
 });
@@ -274,11 +214,10 @@ document.addEventListener("scroll", ({ target }) => {
 }, true);
 setInterval(tick, 1000);
 document.documentElement.classList.add("scripted");
-offer();
 live.start();
 composer.start();
 follow();
 // Not part of the first load: nobody waits for it.
-const settled = () => Promise.all([import("./presence.js"), import("./media.js"), import("./attach.js"), import("./quoting.js")]);
+const settled = () => Promise.all([import("./calling.js"), import("./presence.js"), import("./media.js"), import("./attach.js"), import("./quoting.js")]);
 if (document.readyState === "complete") settled();
 else addEventListener("load", settled);

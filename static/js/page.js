@@ -7,6 +7,12 @@ export const chat = () => find("#chat[data-conversation]");
 export const conversation = () => chat()?.dataset.conversation ?? "";
 export const touch = () => matchMedia("(pointer: coarse)").matches;
 
+/** Who waited when the page came is no news. What is kept for a colleague calls nobody else. */
+export const callers = () => all("#waiting li:has(.take)");
+/** An offer is news of its own, even of a chat that was waiting already. */
+export const news = (row) => row.id + (row.dataset.offer ?? "");
+export const known = new Set(callers().flatMap((row) => [row.id, news(row)]));
+
 /** What is on screen of the open chat: the server answers relative to it. */
 export function shown() {
   const { after = "", new: divider = "" } = find("#bubbles")?.dataset ?? {};
