@@ -74,6 +74,12 @@ def since(cursor: str | None, *, organization: Organization | None, limit: int =
     return Feed(mine, str(advanced), more=fresh >= limit)
 
 
+def behind(cursor: str) -> bool:
+    """Whether there may be something to read on from ``cursor``: asked often, and costs one look at an index."""
+    position = cursors.parse(cursor)
+    return position is None or bool(position.holes) or Event.objects.filter(pk__gt=position.last).exists()
+
+
 def _read(position: cursors.Cursor, limit: int) -> list[Event] | None:
     """The rows in the holes and above them, of every company: a hole is a hole in all. None if the place is lost."""
     rows = Event.objects.select_related("conversation").order_by("pk")

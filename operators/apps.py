@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-WORK = ("operators.routing", "operators.absence")
+WORK = ("operators.routing", "operators.absence", "operators.calling", "operators.mailing")
 """What the worker does for the desk, beside the engine's own."""
 
 

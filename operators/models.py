@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Conversation, Due, Organization, Queue
 from conversations.models.base import Public
+from operators.devices import PushCall, PushSubscription, QueueAlarm, Story  # noqa: F401 - models of this app
 
 PLACES = 6
 

@@ -26,6 +26,16 @@ CONSOLE: Table = {
     "operator/next/": row("302 405 405 405 405", POST="302 200 200 200 200"),
     "operator/stream": row(GET="401 503 503 503 503"),
     "operator/preferences": row("302 405 405 405 405", POST="302 303 303 303 303"),
+    "operator/settings/": row("302 405 405 405 405", GET="302 200 200 200 200", POST="302 422 422 422 422"),
+    "operator/settings/password/": row(
+        "302 405 405 405 405", GET="302 200 200 200 200", POST="302 422 422 422 422"
+    ),
+    "operator/settings/devices": row("302 405 405 405 405", POST="302 303 303 303 303"),
+    "operator/settings/test": row("302 405 405 405 405", POST="302 404 404 404 404"),
+    "operator/push/subscribe": row("302 405 405 405 405", POST="302 422 422 422 422"),
+    "operator/push/unsubscribe": row("302 405 405 405 405", POST="302 204 204 204 204"),
+    "operator/sw.js": row(GET="200"),
+    "operator/manifest.webmanifest": row(GET="200"),
     CHAT: row("302 405 405 405 405", GET="302 200 404 404 200"),
     f"{CHAT}thread": row("302 405 405 405 405", GET="302 200 404 404 200"),
     f"{CHAT}claim": row("302 405 405 405 405", POST="302 303 404 404 409"),

@@ -9,7 +9,7 @@ from asgiref.sync import async_to_sync
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
-from conversations.models import Organization, Sender
+from conversations.models import Organization, Queue, Sender
 from handoffflow.doctor import account, door, installation, numbers, sandbox
 from handoffflow.doctor.account import Known
 from handoffflow.doctor.finding import Finding, Level, advice, error
@@ -19,6 +19,11 @@ ORDER = list(Level)[::-1]
 
 def senders(organization: Organization | None = None) -> list[Sender]:
     found = Sender.objects.filter(demo=False).select_related("reconciliation").order_by("pk")
+    return list(found.for_organization(organization) if organization else found)
+
+
+def queues(organization: Organization | None = None) -> list[Queue]:
+    found = Queue.objects.order_by("pk")
     return list(found.for_organization(organization) if organization else found)
 
 
@@ -34,6 +39,7 @@ def examine(
     ]
     try:
         mine = senders(organization)
+        found += installation.mail(queues(organization))
     except DatabaseError:
         return _sorted(found)
     if not mine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error
 from django.db import DatabaseError, connection
 from django.utils.translation import gettext as _
 
+from conversations.models import Queue
 from handoffflow import checks, health
 from handoffflow.doctor.finding import Finding, advice, error, ok, warning
 
@@ -72,6 +73,14 @@ def production() -> Iterator[Finding]:
         for found in checks.production(None):
             if found.id != "handoffflow.E001":  # said above
                 yield _checked(found, _("settings"))
+
+
+def mail(queues: Iterable[Queue]) -> Iterator[Finding]:
+    """A queue whose address nobody can write to would be found out on the day it is needed."""
+    for queue in queues:
+        if queue.alert_email and not settings.MAIL_READY:
+            what = _("Its address is to be written to when nobody is there, and no mail server is set.")
+            yield error("mail_missing", queue.name, what, _("Set EMAIL_URL and restart."))
 
 
 def capture() -> Iterator[Finding]:

@@ -9,9 +9,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from conversations import clock
 from conversations.admin.forms import QueueForm
 from conversations.admin.settings import QueueAdmin
 from conversations.models import Organization, Queue
+from operators import mailing
 from operators.admin.team import note_permissions
 from operators.models import Operator
 
@@ -44,6 +46,7 @@ class ServedQueueAdmin(QueueAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
+        mailing.watch(form.instance, clock.now())
         if "operators" not in form.changed_data:
             return
         chosen = {operator.pk for operator in form.cleaned_data["operators"]}

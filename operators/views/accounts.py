@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language
 
 from conversations import clock
-from operators import presence, setup
+from operators import presence, setup, subscribing
 from operators.models import Operator
 
 DEMO_PEOPLE = (
@@ -94,6 +94,7 @@ class Logout(views.LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if isinstance(request.user, Operator):
             presence.leave(request.user, now=clock.now())
+            subscribing.sign_out(request.user, request.session.session_key or "")
         return super().post(request, *args, **kwargs)
 
 

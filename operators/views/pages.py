@@ -14,7 +14,7 @@ from django.urls import reverse
 from conversations import clock
 from conversations.models import Conversation
 from conversations.models.conversation import stopped
-from operators import forms, http, presence
+from operators import forms, http, preferences, presence, push
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
 from operators.views import failures, panes, rows, timers, troubles, wording
@@ -77,8 +77,8 @@ def frame_context(request: OperatorRequest) -> dict[str, Any]:
         "troubles": troubles.of(request.operator, clock.now()),
         "operator_hue": wording.hue(request.operator),
         "operator_initials": wording.initials(request.operator.shown_name),
-        "theme": theme(request),
-        "sound": request.operator.preferences.get("sound", "on"),
+        **preferences.of(request.operator),
+        "push_key": push.public_key(),
         "presence": chosen,
         "statuses": PresenceStatus.choices,
         # Nobody asks whoever works alone where they are, unless they said that they are not there.
@@ -157,8 +157,3 @@ def home(request: OperatorRequest, said: str) -> HttpResponse:
     response["HX-Push-Url"] = place
     response["HX-Trigger"] = "console:closed"
     return response
-
-
-def theme(request: OperatorRequest) -> str:
-    chosen = request.operator.preferences.get("theme")
-    return chosen if chosen in {"light", "dark"} else "auto"

@@ -11,12 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversations import clock, errors
-from operators import desk, http
+from operators import desk, http, preferences
 from operators.http import OperatorRequest, operator_required
-from operators.models import Operator
 from operators.views import pages, refusals, rows
-
-CHOICES = {"theme": ("light", "dark", "auto"), "sound": ("on", "off")}
 
 
 @operator_required
@@ -64,11 +61,7 @@ def take_next(request: OperatorRequest) -> HttpResponse:
 @require_POST
 def prefer(request: OperatorRequest) -> HttpResponse:
     """How the screens look and sound, kept with the operator."""
-    told = request.POST
-    chosen = {name: told[name] for name, known in CHOICES.items() if told.get(name) in known}
-    if chosen:
-        kept = {**request.operator.preferences, **chosen}
-        Operator.objects.filter(pk=request.operator.pk).update(preferences=kept)
+    preferences.keep(request.operator, preferences.chosen(request.POST.dict()))
     place = request.POST.get("next", "")
     fits = url_has_allowed_host_and_scheme(place, allowed_hosts=None) and place.startswith("/operator/")
     return http.SeeOther(place if fits else reverse("operator-queue"))

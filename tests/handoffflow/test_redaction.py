@@ -19,14 +19,17 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
-from conversations import handoffs, intake, messages, turns, work
+from conversations import clock, handoffs, intake, messages, turns, work
+from conversations.bots.base import HandoffRequest
 from conversations.models import BotTurn, Delivery, InboundWebhook
 from handoffflow import logs, urls
 from handoffflow.simulator.standin import StandIn
+from operators import push, subscribing
 from operators.models import Operator
 from tests.api.calls import Api, caller
-from tests.builders import form, make_held, make_operator, make_sender, says, thread
+from tests.builders import CUSTOMER, form, make_held, make_operator, make_sender, says, thread
 from tests.conversations.outbox import operator_says
+from tests.operators import pushservice
 from tests.signed import FORM, WEBHOOK, post
 from tests.standin import build
 
@@ -469,3 +472,50 @@ class TestMetrics:
         assert response.status_code == 200
         assert canaries(response.content.decode()) == []
         lines.tell_nobody()
+
+
+class TestACallToAnOperator:
+    """The address of a device is a secret, and the name in what it is told is somebody's."""
+
+    PLACE = "cedro-marfim-4711"
+
+    def _device(self) -> Operator:
+        ana = make_operator("ana")
+        keys = pushservice.Browser(self.PLACE).keys
+        subscribing.subscribe(ana, **keys, agent="Chrome", session="s", now=clock.now())
+        return ana
+
+    def test_that_does_not_get_through(
+        self, production: Lines, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.PUSH_PRIVATE_KEY = pushservice.PRIVATE_KEY
+        self._device()
+        answer = push.Answer(push.Outcome.REFUSED)
+        monkeypatch.setattr(push, "send", lambda letter: _told(answer))
+        says(BODY, address=ADDRESS, ProfileName=NAME)
+        handoffs.request(
+            thread(ADDRESS), cause=CUSTOMER, request=HandoffRequest(reason="rule"), now=clock.now()
+        )
+
+        work.run_once()
+
+        production.tell_nobody("push given up")
+
+    def test_whose_handler_breaks(
+        self, production: Lines, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.PUSH_PRIVATE_KEY = pushservice.PRIVATE_KEY
+        self._device()
+        monkeypatch.setattr(push, "send", refuse)
+        says(BODY, address=ADDRESS, ProfileName=NAME)
+        handoffs.request(
+            thread(ADDRESS), cause=CUSTOMER, request=HandoffRequest(reason="rule"), now=clock.now()
+        )
+
+        work.run_once()
+
+        production.tell_nobody("push", "failed: ValueError")
+
+
+async def _told(answer: push.Answer) -> push.Answer:
+    return answer
