@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from conversations import media, sniffing
 from conversations.models import Attachment, AttachmentState, Kind, Message
-from operators.views.rows import KIND_ICONS, kind_label
+from operators.views import kinds
 
 SHAPES = {Kind.IMAGE: "pic", Kind.STICKER: "stk", Kind.AUDIO: "aud", Kind.VIDEO: "vid"}
 UNPLAYABLE = {"audio/amr", "video/3gpp"}
@@ -51,8 +51,8 @@ def _file(message: Message, attachment: Attachment) -> File:
     return File(
         id=str(attachment.public_id),
         shape=SHAPES.get(kind, "doc"),
-        icon=KIND_ICONS[said],
-        label=kind_label(said),
+        icon=kinds.ICONS[said],
+        label=kinds.label(said),
         state=attachment.state,
         name=attachment.name,
         line=_line(attachment),
@@ -75,7 +75,7 @@ def _kind(message: Message, attachment: Attachment) -> Kind:
 
 
 def _said(message: Message) -> Kind:
-    return Kind(message.kind) if message.kind in KIND_ICONS else Kind.DOCUMENT
+    return Kind(message.kind) if message.kind in kinds.ICONS else Kind.DOCUMENT
 
 
 def _line(attachment: Attachment) -> str:

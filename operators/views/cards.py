@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from conversations.models import Kind, Message
-from operators.views.rows import KIND_ICONS, kind_label
+from operators.views import kinds
 
 SAID_BY_CARD = {Kind.BUTTON, Kind.LIST}
 """Kinds whose body is the card's own text."""
@@ -25,7 +25,7 @@ class Card:
 
 
 def label(kind: str) -> str:
-    return kind_label(kind)
+    return kinds.label(kind)
 
 
 def of(message: Message) -> list[Card]:
@@ -42,7 +42,7 @@ def _fallback(message: Message) -> list[Card]:
     kind = Kind(message.kind)
     if kind in _KINDS or kind in {Kind.TEXT, Kind.TEMPLATE} or message.attachments.all():
         return []
-    return [Card(KIND_ICONS[kind], kind_label(kind))]
+    return [Card(kinds.ICONS[kind], kinds.label(kind))]
 
 
 def _location(message: Message) -> Card:

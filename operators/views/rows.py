@@ -10,31 +10,16 @@ from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Substr
-from django.utils.translation import gettext as _
 
-from conversations.models import PREVIEW_LENGTH, Conversation, Kind, Message, Mode, Reasons
+from conversations.models import PREVIEW_LENGTH, Conversation, Message, Mode, Reasons
 from conversations.models.conversation import ConversationQuerySet
 from operators.models import Operator
-from operators.views import markup, offers, timers, wording
+from operators.views import kinds, markup, offers, timers, wording
 from operators.views.offers import Offer
 from operators.views.timers import Timer
 
 MOST = 50
 FOLDS, SORTS = ("team", "bot"), ("window",)
-KIND_ICONS = {
-    Kind.IMAGE: "img",
-    Kind.STICKER: "smile",
-    Kind.AUDIO: "mic",
-    Kind.VIDEO: "video",
-    Kind.DOCUMENT: "clip",
-    Kind.LOCATION: "pin",
-    Kind.CONTACT: "user",
-    Kind.BUTTON: "tap",
-    Kind.LIST: "list",
-    Kind.FLOW: "form",
-    Kind.TEMPLATE: "rep",
-    Kind.UNSUPPORTED: "help",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +221,7 @@ def _waiting(conversation: Conversation, now: datetime, opened: str, offer: Offe
 def _said(conversation: Any) -> dict[str, str]:
     kind = conversation.said_kind or ""
     said = markup.plain(" ".join((conversation.said or "").split()))
-    return {"preview": said or kind_label(kind), "preview_icon": _icon(kind)} if kind else {}
+    return {"preview": said or kinds.label(kind), "preview_icon": kinds.icon(kind)} if kind else {}
 
 
 def reason_label(code: str) -> str:
@@ -254,8 +239,8 @@ def _values(conversation: Any, now: datetime, opened: str) -> dict[str, Any]:
         "name": name,
         "initials": wording.initials(name),
         "hue": wording.hue(conversation.contact),
-        "preview": markup.plain(conversation.last_preview) or kind_label(conversation.last_kind),
-        "preview_icon": _icon(conversation.last_kind),
+        "preview": markup.plain(conversation.last_preview) or kinds.label(conversation.last_kind),
+        "preview_icon": kinds.icon(conversation.last_kind),
         "time": wording.recent(at, now),
         "stamp": at.isoformat() if at else "",
         "unread": conversation.unread,
@@ -265,24 +250,3 @@ def _values(conversation: Any, now: datetime, opened: str) -> dict[str, Any]:
         "current": public_id == opened,
         "tick": wording.tick(conversation.last_status) if conversation.last_status else None,
     }
-
-
-def _icon(kind: str) -> str:
-    return KIND_ICONS.get(Kind(kind), "") if kind in Kind.values else ""
-
-
-def kind_label(kind: str) -> str:
-    return {
-        Kind.IMAGE: _("Photo"),
-        Kind.STICKER: _("Sticker"),
-        Kind.AUDIO: _("Audio"),
-        Kind.VIDEO: _("Video"),
-        Kind.DOCUMENT: _("Document"),
-        Kind.LOCATION: _("Location"),
-        Kind.CONTACT: _("Contact card"),
-        Kind.BUTTON: _("Button reply"),
-        Kind.LIST: _("List reply"),
-        Kind.FLOW: _("Form reply"),
-        Kind.TEMPLATE: _("Template"),
-        Kind.UNSUPPORTED: _("Message of a kind that cannot be shown here"),
-    }.get(Kind(kind) if kind in Kind.values else Kind.TEXT, "")
