@@ -92,6 +92,31 @@ class NoteRequired(HandoffError):
     status = 422
 
 
+class MentionRefused(HandoffError):
+    """``name`` may not see the conversation, so nobody could tell them of it; "" in a whisper, which is for one."""
+
+    code = "mention_refused"
+    status = 422
+
+
+class NotToPin(HandoffError):
+    """A whisper is for one person, and what is pinned for everybody."""
+
+    code = "not_to_pin"
+
+
+class PinsFull(HandoffError):
+    """As many notes are pinned as fit: ``limit``."""
+
+    code = "pins_full"
+
+
+class ProfileChanged(HandoffError):
+    """Somebody else has changed what was shown."""
+
+    code = "profile_changed"
+
+
 class EmptyMessage(HandoffError):
     code = "empty_message"
     status = 422

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from conversations import events, messages, refusals
+from django.db.models import Q
+
+from conversations import errors, events, messages, refusals
 from conversations.atomically import atomically
 from conversations.contract import Cause
-from conversations.models import Conversation, Note, NoteKind
+from conversations.models import Conversation, Mention, Note, NoteKind
 
 if TYPE_CHECKING:
     from operators.models import Operator
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST = 4000
 NUMBERS = 2
 """Seqs a note takes: its own and its event's."""
+MOST_PINNED = 5
 
 
 @atomically
@@ -27,16 +31,25 @@ def add(
     cause: Cause,
     now: datetime,
     whisper_to: Operator | None = None,
+    mentioned: Collection[tuple[Operator, str]] = (),
 ) -> Note:
-    """Write a note for the team, or one that only ``whisper_to``, its author and supervisors read."""
-    taken = Conversation.objects.all().take(conversation.pk, NUMBERS)
-    if taken is None:
-        raise refusals.of_writing(conversation)
+    """Write a note for the team, or one that only ``whisper_to``, its author and supervisors read.
+
+    ``mentioned`` are told of it: who, and what the note calls them.
+    """
+    if mentioned and whisper_to:
+        raise errors.MentionRefused(name="")
+    taken = _take(conversation, NUMBERS)
     kind = NoteKind.WHISPER if whisper_to else NoteKind.NOTE
     note = write(
         taken, author=author, body=body, kind=kind, seq=taken.seq - 1, now=now, whisper_to=whisper_to
     )
-    events.record(taken, "note.added", cause=cause, seq=taken.seq, now=now, note=note.pk, note_kind=str(kind))
+    for operator, said in mentioned:
+        Mention.objects.create(note=note, operator=operator, said=said)
+    told: dict[str, Any] = {"mentioned": [operator.pk for operator, _said in mentioned]} if mentioned else {}
+    events.record(
+        taken, "note.added", cause=cause, seq=taken.seq, now=now, note=note.pk, note_kind=str(kind), **told
+    )
     return note
 
 
@@ -60,3 +73,42 @@ def write(
         body=messages.clean(body, longest=LONGEST),
         created_at=now,
     )
+
+
+@atomically
+def pin(conversation: Conversation, note: Note, *, by: Operator, cause: Cause, now: datetime) -> bool:
+    """Keep a note at the top of what is known of the contact; whether it was not there yet.
+
+    ``conversation`` is the one that is looked at: the note's own, or where that goes on. Its row is in hand before
+    what is pinned is counted: two who pin at once take turns.
+    """
+    if note.kind == NoteKind.WHISPER:
+        raise errors.NotToPin
+    _take(conversation, 0)
+    threads = Conversation.objects.filter(Q(pk=conversation.pk) | Q(merged_into=conversation))
+    pinned = Note.objects.filter(conversation__in=threads.values("pk")).exclude(pinned_at=None)
+    if pinned.exclude(pk=note.pk).count() >= MOST_PINNED:
+        raise errors.PinsFull(limit=MOST_PINNED)
+    done = Note.objects.filter(pk=note.pk, pinned_at=None).update(pinned_at=now, pinned_by=by)
+    return bool(done) and _told(conversation, "note.pinned", note, cause=cause, now=now)
+
+
+@atomically
+def unpin(conversation: Conversation, note: Note, *, cause: Cause, now: datetime) -> bool:
+    """Whether it was pinned until now."""
+    _take(conversation, 0)
+    done = Note.objects.filter(pk=note.pk).exclude(pinned_at=None).update(pinned_at=None, pinned_by=None)
+    return bool(done) and _told(conversation, "note.unpinned", note, cause=cause, now=now)
+
+
+def _take(conversation: Conversation, numbers: int) -> Conversation:
+    taken = Conversation.objects.all().take(conversation.pk, numbers)
+    if taken is None:
+        raise refusals.of_writing(conversation)
+    return taken
+
+
+def _told(conversation: Conversation, kind: str, note: Note, *, cause: Cause, now: datetime) -> bool:
+    taken = _take(conversation, 1)
+    events.record(taken, kind, cause=cause, seq=taken.seq, now=now, note=note.pk)
+    return True

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 SECTIONS = (
     (_("Team and queues"), ("Operator", "Queue", "Reason")),
+    (_("Contacts"), ("Tag", "AttributeDefinition", "ContactLink")),
     (_("Conversations and services"), ("Conversation", "Message", "Handoff")),
     (_("Bot and numbers"), ("BotAnswer", "Sender", "Template")),
     (_("Integration"), ("ApiKey", "InboundWebhook", "Delivery")),

@@ -22,8 +22,11 @@ MAY = {
     "conversations.sender": ("view", "add", "change"),
     "conversations.template": ("view",),
     "handoffflow.apikey": ("view", "add", "change"),
+    "operators.attributedefinition": ("view", "add", "change", "delete"),
+    "operators.contactlink": ("view", "add", "change", "delete"),
     "operators.operator": ("view", "add", "change"),
     "operators.reason": ("view", "add", "change", "delete"),
+    "operators.tag": ("view", "add", "change", "delete"),
 }
 """Exactly what the pages offer. To change a conversation is to act on it."""
 

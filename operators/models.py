@@ -14,6 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models import Conversation, Due, Organization, Queue
 from conversations.models.base import Public
 from operators.devices import PushCall, PushSubscription, QueueAlarm, Story  # noqa: F401 - models of this app
+from operators.labels import AttributeDefinition as AttributeDefinition
+from operators.labels import ContactLink as ContactLink
+from operators.labels import Tag as Tag
+from operators.labels import Tagging as Tagging
 
 PLACES = 6
 

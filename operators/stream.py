@@ -106,7 +106,9 @@ def _told(listener: Listener, news: Portion, known: Set[int] = frozenset()) -> s
 
 def _data(may: grants.Grants, event: Event, news: Portion) -> str:
     if may.cover(event):
-        return news.frames.get((event.pk, may.audience(event))) or json.dumps(frames.told(event))
+        # Only whoever is mentioned learns that, with the fact.
+        mention = {"mention": True} if may.operator_id in event.data.get("mentioned", ()) else {}
+        return news.frames.get((event.pk, may.audience(event))) or json.dumps(frames.told(event) | mention)
     # It may have been in their list until this moment: they look for themselves, and learn nothing else.
     return "{}" if event.organization_id == may.organization_id and frames.moves(event) else ""
 

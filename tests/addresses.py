@@ -59,6 +59,15 @@ CONSOLE: Table = {
     f"{CHAT}templates/": row("302 405 405 405 405", GET="302 200 404 404 409"),
     f"{CHAT}templates/<uuid:template_id>/": row("302 405 405 405 405", GET="302 200 404 404 409"),
     f"{CHAT}note": row("302 405 405 405 405", POST="302 422 404 404 422"),
+    f"{CHAT}notes/<uuid:note_id>/pin": row("302 405 405 405 405", POST="302 303 404 404 303"),
+    f"{CHAT}notes/<uuid:note_id>/unpin": row("302 405 405 405 405", POST="302 303 404 404 303"),
+    f"{CHAT}mentions": row("302 405 405 405 405", POST="302 204 404 404 204"),
+    f"{CHAT}colleagues": row("302 405 405 405 405", GET="302 200 404 404 200"),
+    f"{CHAT}tags": row("302 405 405 405 405", GET="302 200 404 404 200", POST="302 404 404 404 404"),
+    f"{CHAT}tags/<uuid:tag_id>/remove": row("302 405 405 405 405", POST="302 303 404 404 303"),
+    f"{CHAT}contact": row("302 405 405 405 405", GET="302 200 404 404 200", POST="302 303 404 404 303"),
+    f"{CHAT}services/<int:number>": row("302 405 405 405 405", GET="302 303 404 404 303"),
+    "operator/mentions": row("302 405 405 405 405", GET="302 200 200 200 200"),
     f"{CHAT}media/<uuid:attachment_id>": row("302 405 405 405 405", GET="302 200 404 404 200"),
     f"{CHAT}media/<uuid:attachment_id>/again": row("302 405 405 405 405", POST="302 303 404 404 303"),
     "operator/presence": row("302 405 405 405 405", POST="302 204 204 204 204"),
@@ -191,6 +200,9 @@ ADMIN: Table = {
     **pages_of("handoffflow/apikey", make=True, change=False, delete=False),
     **pages_of("operators/operator", make=True, change=True, delete=False),
     **pages_of("operators/reason", make=True, change=True, delete=True),
+    **pages_of("operators/tag", make=True, change=True, delete=True),
+    **pages_of("operators/attributedefinition", make=True, change=True, delete=True),
+    **pages_of("operators/contactlink", make=True, change=True, delete=True),
 }
 EVERYTHING = CONSOLE | ACCOUNTS | MACHINES | SIMULATOR | ADMIN
 TABLES = {

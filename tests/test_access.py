@@ -17,12 +17,12 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from conversations import audit, clock, media
+from conversations import audit, clock, media, notes
 from conversations.models import Attachment, BotAnswer, Conversation, Delivery, InboundWebhook, Message, Queue
 from handoffflow.models import ApiKey
 from handoffflow.simulator import attachments, customers, phone
 from operators import desk
-from operators.models import Operator, Reason
+from operators.models import AttributeDefinition, ContactLink, Operator, Reason, Tag
 from tests import addresses, builders
 from tests.templates import make_template
 
@@ -73,6 +73,16 @@ def world() -> World:
         "apikey": ApiKey.objects.issue(organization=company, name="Robô", scopes=["read"])[0],
         "operator": ana,
         "reason": Reason.objects.first(),
+        "tag": Tag.objects.create(organization=company, name="Entrega"),
+        "attributedefinition": AttributeDefinition.objects.create(
+            organization=company, key="cpf", name="CPF"
+        ),
+        "contactlink": ContactLink.objects.create(
+            organization=company, label="CRM", url="https://crm.example.com/"
+        ),
+        "note": notes.add(
+            held, author=ana, body="Liga depois.", cause=desk.cause(ana, "panel"), now=clock.now()
+        ),
         "template": make_template(held.sender),
     }
     people = {"anonymous": None, "ana": ana, "bia": bia, "davi": builders.make_stranger(), "caio": caio}
@@ -126,6 +136,8 @@ def address(route: str, world: World) -> str:
         "<uuid:attachment_id>": str(world.sent.public_id),
         "<uuid:operator_id>": str(world.shown["operator"].public_id),
         "<uuid:template_id>": str(world.shown["template"].public_id),
+        "<uuid:note_id>": str(world.shown["note"].public_id),
+        "<uuid:tag_id>": str(world.shown["tag"].public_id),
         "<uuid:other_id>": str(world.other.public_id),
         "<uuid:webhook_id>": str(world.shown["inboundwebhook"].public_id),
         "(?P<app_label>conversations|handoffflow|operators)": "conversations",

@@ -13,6 +13,7 @@ from conversations.models.event import Event
 from conversations.models.handoff import DueKind, Handoff, Outcomes, Reasons, Resume
 from conversations.models.heartbeat import WorkerHeartbeat
 from conversations.models.inbound import InboundWebhook, WebhookOutcome, WebhookSource
+from conversations.models.mention import Mention
 from conversations.models.message import Author, Kind, Message, Status
 from conversations.models.note import Note, NoteKind
 from conversations.models.organization import ADDRESS_LENGTH, SANDBOX, BotEngineName, Organization, Sender
@@ -48,6 +49,7 @@ __all__ = [
     "Handoff",
     "InboundWebhook",
     "Kind",
+    "Mention",
     "Message",
     "Mode",
     "Note",

@@ -44,6 +44,11 @@ class Note(Public):
     )
     body = models.TextField()
     created_at = models.DateTimeField()
+    pinned_at = models.DateTimeField(null=True, blank=True)
+    """Since when it stands at the top of what is known of the contact."""
+    pinned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     objects = NoteQuerySet.as_manager()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import OuterRef, Subquery
@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from conversations.admin.history import ConversationAdmin, HandoffAdmin
 from conversations.models import Conversation, Handoff, Outcomes
 from operators.admin import actions
+from operators.admin.labels import TagFilter
 from operators.models import Reason
 
 
@@ -34,6 +35,7 @@ class InTheirWords:
 @admin.register(Conversation)
 class SupervisedConversationAdmin(InTheirWords, ConversationAdmin):
     actions = actions.OFFERED
+    list_filter: ClassVar[Any] = (*ConversationAdmin.list_filter, TagFilter)
 
     def handoffs(self, conversation: Conversation) -> Any:
         return self.labelled(super().handoffs(conversation))

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('conversations', '0015_queue_alerts'),
-        ('operators', '0002_presence'),
+        ('operators', '0004_tags_and_attributes'),
     ]
 
     operations = [

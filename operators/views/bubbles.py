@@ -56,6 +56,8 @@ class Bubble:
     failure: Failure | None = None
     waits: str = ""
     template: dict[str, Any] | None = None
+    pin: str = ""
+    """Of a note: "pin" or "unpin", where that can be done."""
     kind: str = "bubble"
     author: str = ""
     day: str = ""

@@ -47,8 +47,9 @@ def draw(wanted: Mapping[Event, Iterable[Audience]], now: datetime) -> dict[tupl
             for event in events:
                 data = _bubble(event, listed[event.conversation_id], scenes.get(event.pk), audience, now)
                 listed_now = listed[event.conversation_id]
-                # An offer looks different to the one it is kept for: they ask for their list.
-                if last[event.conversation_id] == event.pk and listed_now.offered_to_id is None:
+                # An offer looks different to the one it is kept for, a mention to whom it names: they ask.
+                alike = listed_now.offered_to_id is None and not listed_now.names_somebody  # type: ignore[attr-defined]  # annotated
+                if last[event.conversation_id] == event.pk and alike:
                     data["row"] = _row(listed_now, audience, now)
                 frames[event.pk, audience] = json.dumps(told(event) | data)
     return frames

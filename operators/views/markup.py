@@ -7,6 +7,7 @@ of text is escaped, every tag is one of ours, and an address opens only if it be
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -22,13 +23,14 @@ _SPAN = re.compile(
 )
 
 
-def html(text: str) -> SafeString:
+def html(text: str, *, named: Mapping[str, bool] | None = None) -> SafeString:
+    """``named``: whoever is mentioned, as the text calls them, and whether that is the reader."""
     parts: list[SafeString] = []
     at = 0
     for match in _SPAN.finditer(text):
-        parts += [escape(text[at : match.start()]), _span(match)]
+        parts += [_plain(text[at : match.start()], named), _span(match, named)]
         at = match.end()
-    return format_html_join("", "{}", ((part,) for part in [*parts, escape(text[at:])]))
+    return format_html_join("", "{}", ((part,) for part in [*parts, _plain(text[at:], named)]))
 
 
 def plain(text: str) -> str:
@@ -41,7 +43,21 @@ def _bare(match: re.Match[str]) -> str:
     return f"{plain(quoted)} " if quoted else match["code"] or match["link"] or plain(match["marked"])
 
 
-def _span(match: re.Match[str]) -> SafeString:
+def _plain(text: str, named: Mapping[str, bool] | None) -> SafeString:
+    if not named:
+        return escape(text)
+    names = "|".join(re.escape(name) for name in sorted(named, key=len, reverse=True))
+    pieces = re.split(rf"(?<![\w@.])@({names})(?!\w)", text)
+    marked = [
+        format_html('<mark class="at{}">@{}</mark>', " me" if named[piece] else "", piece)
+        if odd % 2
+        else escape(piece)
+        for odd, piece in enumerate(pieces)
+    ]
+    return format_html_join("", "{}", ((part,) for part in marked))
+
+
+def _span(match: re.Match[str], named: Mapping[str, bool] | None) -> SafeString:
     if match["code"]:
         return format_html("<code>{}</code>", match["code"])
     if match["link"]:
@@ -51,4 +67,5 @@ def _span(match: re.Match[str]) -> SafeString:
     if match["quoted"]:
         return format_html("<q>{}</q>", html(match["quoted"]))
     # What is inside holds no mark of this kind, so this goes no deeper than there are kinds of marks.
-    return format_html("<{0}>{1}</{0}>", _TAGS[match["mark"]], html(match["marked"]))
+    inside = html(match["marked"], named=named)
+    return format_html("<{0}>{1}</{0}>", _TAGS[match["mark"]], inside)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from conversations import clock, errors, notes
-from conversations.models import Conversation
-from operators import desk, http
+from conversations.models import Conversation, Note
+from operators import desk, http, mentions
 from operators.forms import NoteForm
 from operators.http import OperatorRequest, operator_required
 from operators.models import Operator
 from operators.views import pages, refusals
+from operators.views.refusals import refusable
 
 
 @operator_required
@@ -23,17 +25,46 @@ def note(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     conversation = pages.find(request, public_id)
     form = NoteForm.read(request.POST)
     try:
-        notes.add(
+        mentions.note(
             conversation,
             author=request.operator,
             body=form.body,
-            cause=desk.cause(request.operator, "panel"),
+            door="panel",
             now=clock.now(),
             whisper_to=_reader(request, conversation, form),
         )
     except errors.HandoffError as error:
         return _refuse(request, public_id, form, error)
     return pages.answer(request, public_id)
+
+
+@operator_required
+@require_POST
+@refusable
+def pin(request: OperatorRequest, public_id: UUID, note_id: UUID) -> HttpResponse:
+    conversation, found = _shown(request, public_id, note_id)
+    cause = desk.cause(request.operator, "panel")
+    notes.pin(conversation, found, by=request.operator, cause=cause, now=clock.now())
+    return pages.answer(request, public_id)
+
+
+@operator_required
+@require_POST
+@refusable
+def unpin(request: OperatorRequest, public_id: UUID, note_id: UUID) -> HttpResponse:
+    conversation, found = _shown(request, public_id, note_id)
+    notes.unpin(conversation, found, cause=desk.cause(request.operator, "panel"), now=clock.now())
+    return pages.answer(request, public_id)
+
+
+def _shown(request: OperatorRequest, public_id: UUID, note_id: UUID) -> tuple[Conversation, Note]:
+    """A note that this operator may read in this conversation, or in one that was merged into it."""
+    conversation = pages.find(request, public_id)
+    here = Q(conversation=conversation) | Q(conversation__merged_into=conversation)
+    found = Note.objects.readable_by(request.operator).filter(here, public_id=note_id).first()
+    if found is None:
+        raise Http404
+    return conversation, found
 
 
 def _reader(request: OperatorRequest, conversation: Conversation, form: NoteForm) -> Operator | None:

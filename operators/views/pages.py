@@ -14,7 +14,7 @@ from django.urls import reverse
 from conversations import clock
 from conversations.models import Conversation
 from conversations.models.conversation import stopped
-from operators import forms, http, preferences, presence, push
+from operators import forms, http, mentions, preferences, presence, push, tags
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
 from operators.views import failures, panes, rows, timers, troubles, wording
@@ -27,7 +27,10 @@ def find(request: OperatorRequest, public_id: UUID) -> Conversation:
     """The conversation, if this operator may see it; anybody else's does not exist."""
     visible = Conversation.objects.visible_to(request.operator).with_parties().select_related("offered_to")
     found = visible.filter(public_id=public_id).annotate(
-        doubts=failures.doubts(clock.now()), stopped=stopped(), unanswered_since=timers.unanswered()
+        doubts=failures.doubts(clock.now()),
+        stopped=stopped(),
+        tagged=tags.has_any(),
+        unanswered_since=timers.unanswered(),
     )
     conversation = found.first()
     if conversation is None:
@@ -87,8 +90,12 @@ def frame_context(request: OperatorRequest) -> dict[str, Any]:
 
 
 def full_context(request: OperatorRequest, conversation: Conversation, now: datetime) -> dict[str, Any]:
-    """The whole page with this conversation open. The divider stands where the holder stopped reading."""
+    """The whole page with this conversation open. The divider stands where the holder stopped reading, and whoever is
+    mentioned in it reads that now."""
     context = home_context(request, now, str(conversation.public_id))
+    if conversation.pk in context["list"].named_in:
+        mentions.read(conversation, request.operator, now)
+        context = home_context(request, now, str(conversation.public_id))
     return context | {
         "pane": opening(request, conversation, now, alone=context["alone"]),
         "writing": _writing(request),

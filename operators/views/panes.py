@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from conversations.models import Conversation, Handoff, Message, Mode, Outcomes, Reasons
 from conversations.models.message import MessageQuerySet
 from operators.models import Operator, Reason
-from operators.views import bubbles, offers, persons, rows, side, story, timers, wording
+from operators.views import bubbles, details, offers, persons, rows, side, story, timers, wording
 from operators.views.bubbles import Item
 from operators.views.offers import Offer
 from operators.views.timers import ReplyBy, Timer
@@ -106,8 +106,12 @@ def pane(
     labels = outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
     name = wording.contact_name(conversation)
     person = persons.of(conversation, operator)
-    lines = story.lines(conversation, operator, handoffs, labels, now, after=first if older else 0)
+    begins = first if older else 0
+    notes = story.notes(conversation, operator, after=begins, pinned_in=[conversation, *person.merged])
+    lines = story.lines(conversation, operator, handoffs, labels, now, notes=notes, after=begins)
     lines += persons.blocks(person.merged, shown, older=older, end=conversation.seq + 1)
+    known = side.of(conversation, handoffs, labels, now, stopped=_stopped(conversation))
+    known |= persons.side(person, operator)
     dock = dock_of(conversation, operator, now)
     current = next((handoff for handoff in handoffs if handoff.open_for_id), None)
     mine = conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk
@@ -131,8 +135,7 @@ def pane(
         older=shown[0].seq if older and shown else 0,
         new_after=new_after,
         context=_context(conversation, handoffs, operator),
-        side=side.of(conversation, handoffs, labels, now, stopped=_stopped(conversation))
-        | persons.side(person, operator),
+        side=details.of(conversation, operator, notes, known),
         offer=offers.of([conversation], now)[conversation.pk] if dock == "offer" else None,
         holder=_holder(conversation, handoffs, now),
         last_wrote=wording.when(conversation.last_inbound_at, now) if conversation.last_inbound_at else "",
@@ -151,7 +154,11 @@ def older_items(
     page = found[:PAGE][::-1]
     first = page[0].seq if more else 0
     handoffs, labels = list(_handoffs(conversation)), outcome_labels(operator)
-    lines = story.lines(conversation, operator, handoffs, labels, now, after=max(0, first - 1), before=before)
+    after = max(0, first - 1)
+    notes = story.notes(conversation, operator, after=after, before=before)
+    lines = story.lines(
+        conversation, operator, handoffs, labels, now, notes=notes, after=after, before=before
+    )
     merged = Conversation.objects.filter(merged_into=conversation)
     end = before - 1 if before > conversation.seq else None
     lines += persons.blocks(merged, page, older=more, end=end)

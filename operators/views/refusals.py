@@ -70,6 +70,13 @@ def sentence(error: errors.HandoffError) -> str:
         return _files()[error.extras["reason"]] % error.extras
     if isinstance(error, errors.MessageTooLong):
         return _("The message is too long: up to %(limit)s characters.") % error.extras
+    if isinstance(error, errors.MentionRefused) and error.extras["name"]:
+        return (
+            _("%(name)s may not see this chat and would not be told. Take out the @, or transfer the chat.")
+            % error.extras
+        )
+    if isinstance(error, errors.PinsFull):
+        return _("%(limit)s notes are pinned already. Unpin one of them first.") % error.extras
     return _sentences().get(error.code) or _("That was not possible. Reload the page and try again.")
 
 
@@ -89,6 +96,8 @@ def _files() -> dict[str, str]:
 def _sentences() -> dict[str, str]:
     return {
         "agent_unavailable": _("Your access cannot take chats now. Ask your supervisor."),
+        "mention_refused": _("A whisper is for one person: nobody else can be mentioned in it."),
+        "not_to_pin": _("A whisper cannot be pinned: everybody would read it."),
         "stale_epoch": _("This chat has just changed hands. See how it is now before you go on."),
         "merged": _("This chat goes on in another one of the same person."),
         "cannot_merge": _("These two chats cannot be one: one of them was merged already."),

@@ -11,10 +11,11 @@ from typing import Any
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Substr
 
-from conversations.models import PREVIEW_LENGTH, Conversation, Message, Mode, Reasons
+from conversations.models import PREVIEW_LENGTH, Conversation, Mention, Message, Mode, Reasons
 from conversations.models.conversation import ConversationQuerySet
+from operators import mentions, tags
 from operators.models import Operator
-from operators.views import kinds, markup, offers, timers, wording
+from operators.views import kinds, marks, markup, offers, timers, wording
 from operators.views.offers import Offer
 from operators.views.timers import Timer
 
@@ -41,6 +42,7 @@ class Row:
     until: str
     left: str = field(repr=False)
     """Until when WhatsApp takes what we write, while it does."""
+    marks: marks.Marks
     holder: str = ""
 
 
@@ -60,6 +62,9 @@ class Listing:
     waiting: list[Waiting]
     mine: list[Row]
     folded: list[Row]
+    named: list[Row]
+    """Where this operator is mentioned and has not looked yet, unless it stands in the list anyway."""
+    named_in: frozenset[int] = field(repr=False)
     show: str
     sort: str
     waiting_count: int
@@ -93,8 +98,8 @@ def listing(
     sort: str = "",
     alone: bool | None = None,
 ) -> Listing:
-    """Everything the list shows to this operator, in three statements (one more with a fold open, with a team,
-    and three with an offer)."""
+    """Everything the list shows to this operator, in four statements (one more with a fold open, with a team, with
+    a tag, with a mention elsewhere, and three with an offer)."""
     visible = Conversation.objects.visible_to(operator)
     show, sort = show if show in FOLDS else "", sort if sort in SORTS else ""
     waiting, mine = _mine_to_act_on(visible, operator, now if sort else None)
@@ -104,13 +109,19 @@ def listing(
     offered = _offered(visible, operator) if counts.pop("offered_count") else []
     known = offers.of(offered, now)
     others = [conversation for conversation in waiting if conversation.offered_to_id != operator.pk]
+    folded, named = _folded(visible, operator, show), mentions.unread(operator)
+    shown = [*offered, *others, *mine, *folded]
+    elsewhere = _named(visible, named - {conversation.pk for conversation in shown})
+    marks.put_on([*shown, *elsewhere], named)
     return Listing(
         waiting=[
             _waiting(conversation, now, opened, known.get(conversation.pk))
             for conversation in [*offered, *others][:MOST]
         ],
         mine=[_row(conversation, now, opened) for conversation in mine],
-        folded=[_folded_row(conversation, now, opened) for conversation in _folded(visible, operator, show)],
+        folded=[_folded_row(conversation, now, opened) for conversation in folded],
+        named=[_folded_row(conversation, now, opened) for conversation in elsewhere],
+        named_in=frozenset(named),
         show=show,
         sort=sort,
         capacity=operator.capacity,
@@ -123,7 +134,9 @@ def listing(
 def by_id(ids: Collection[int]) -> dict[int, Conversation]:
     """Conversations with all that a row shows, wherever in the list it stands."""
     rows = _with_names_and_ticks(Conversation.objects.all()).select_related("open_handoff")
-    return _with_last_words(rows).in_bulk(ids)
+    found = _with_last_words(rows.annotate(names_somebody=Mention.objects.waiting())).in_bulk(ids)
+    marks.put_on(found.values(), set())
+    return found
 
 
 def one(conversation: Conversation, *, mine: bool, now: datetime) -> tuple[str, Row]:
@@ -169,6 +182,14 @@ def _folded(visible: ConversationQuerySet, operator: Operator, show: str) -> lis
     return list(_with_names_and_ticks(wanted).order_by("-last_message_at", "-pk")[:MOST])
 
 
+def _named(visible: ConversationQuerySet, places: Collection[int]) -> list[Conversation]:
+    if not places:
+        return []
+    return list(
+        _with_names_and_ticks(visible.filter(pk__in=places)).order_by("-last_message_at", "-pk")[:MOST]
+    )
+
+
 def _counts(visible: ConversationQuerySet, operator: Operator) -> dict[str, Any]:
     mine = Q(mode=Mode.HUMAN, operator=operator)
     return visible.filter(mode__in=[Mode.QUEUED, Mode.HUMAN]).aggregate(
@@ -183,7 +204,7 @@ def _counts(visible: ConversationQuerySet, operator: Operator) -> dict[str, Any]
 def _with_names_and_ticks(conversations: ConversationQuerySet) -> ConversationQuerySet:
     newest = Message.objects.filter(conversation=OuterRef("pk")).order_by("-seq")
     named = conversations.select_related("contact", "queue", "operator", "offered_to")
-    return named.annotate(last_status=Subquery(newest.values("status")[:1]))
+    return named.annotate(last_status=Subquery(newest.values("status")[:1]), tagged=tags.has_any())
 
 
 def _with_last_words(conversations: ConversationQuerySet) -> ConversationQuerySet:
@@ -249,4 +270,5 @@ def _values(conversation: Any, now: datetime, opened: str) -> dict[str, Any]:
         "closed": conversation.mode == Mode.HUMAN and not conversation.window_open(now),
         "current": public_id == opened,
         "tick": wording.tick(conversation.last_status) if conversation.last_status else None,
+        "marks": marks.of(conversation),
     }

@@ -23,16 +23,37 @@ def of(
     stopped: bool,
 ) -> dict[str, Any]:
     current = next((handoff for handoff in handoffs if handoff.open_for_id), None)
-    known = pairs({**conversation.contact.attributes, **(current.slots if current else {})})
-    if current and current.intent:
-        known.insert(0, (_("Subject"), capfirst(current.intent)))
     return {
         "since": conversation.created_at.year,
         "stopped": stopped,
-        "agreed": _agreed(conversation.contact),
-        "known": known,
+        "privacy": _privacy(conversation, handoffs, stopped=stopped),
+        "subject": capfirst(current.intent) if current else "",
+        "slots": current.slots if current else {},
         "times": _times(current, conversation, now) if current else [],
         "history": [_episode(handoff, labels) for handoff in handoffs if handoff.released_at],
+    }
+
+
+def _privacy(conversation: Conversation, handoffs: list[Handoff], *, stopped: bool) -> dict[str, Any]:
+    """What they agreed to, where their data is, and what the bot was told of the last service."""
+    contact = conversation.contact
+    silent = ""
+    if contact.opted_out_at:
+        day = wording.short_date(timezone.localdate(contact.opted_out_at))
+        silent = _("Asked for no more messages on %(day)s.") % {"day": day}
+    elif stopped:
+        silent = _("Blocked the number or told WhatsApp to stop. That ends when they write.")
+    last = next((handoff for handoff in handoffs if handoff.released_at), None)
+    told = last.context_out if last else {}
+    facts = dict(told.get("facts") or {})
+    for name, key in ((_("Promised"), "promises"), (_("Not to be repeated"), "do_not_repeat")):
+        if listed := told.get(key):
+            facts[name] = "; ".join(map(str, listed))
+    return {
+        "agreed": _agreed(contact),
+        "silent": silent,
+        "since": wording.short_date(timezone.localdate(conversation.created_at)),
+        "told": pairs(({_("Summary"): told["summary"]} if told.get("summary") else {}) | facts),
     }
 
 
@@ -87,6 +108,7 @@ def _episode(handoff: Handoff, labels: dict[str, str]) -> dict[str, str]:
     name = wording.first_name(handoff.operator.shown_name) if handoff.operator else ""
     line = _("%(outcome)s by %(name)s in %(time)s") % {"outcome": outcome, "name": name, "time": took}
     return {
+        "number": str(handoff.number),
         "title": capfirst(handoff.intent) or rows.reason_label(handoff.reason),
         "date": wording.short_date(ended.date()),
         "stamp": ended.isoformat(),
@@ -96,7 +118,11 @@ def _episode(handoff: Handoff, labels: dict[str, str]) -> dict[str, str]:
 
 
 def pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(_titled(name.replace("_", " ")), str(value)) for name, value in values.items() if value != ""]
+    return [
+        (_titled(name.replace("_", " ")), str(value))
+        for name, value in values.items()
+        if value not in ("", None)
+    ]
 
 
 def _titled(name: str) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, Exists, OuterRef, Q, When, prefetch_related_objects
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, Event, Handoff, Note, NoteKind, Queue, Reasons
+from conversations.models import Conversation, Event, Handoff, Mention, Note, NoteKind, Queue, Reasons
 from operators.models import Operator
 from operators.views import bubbles, markup, rows, wording
 from operators.views.bubbles import Bubble, Line
@@ -58,6 +59,7 @@ def lines(
     labels: dict[str, str],
     now: datetime,
     *,
+    notes: Iterable[Note],
     after: int,
     before: int | None = None,
 ) -> list[Line | Bubble]:
@@ -67,11 +69,37 @@ def lines(
     events = list(shown.order_by("-seq")[:MOST])
     holders = {handoff.number: handoff.operator for handoff in handoffs if handoff.operator}
     told = _Telling(operator, labels, holders, *_parties(events, [operator, *holders.values()]))
-    notes = Note.objects.filter(place, conversation=conversation)
+    here = [note for note in notes if note.conversation_id == conversation.pk and note.seq > after]
+    return [
+        *(told.line(event) for event in events),
+        *(_note(note, operator, now, lasts=conversation.merged_into_id is None) for note in here),
+    ]
+
+
+def notes(
+    conversation: Conversation,
+    operator: Operator,
+    *,
+    after: int,
+    before: int | None = None,
+    pinned_in: Collection[Conversation] = (),
+) -> list[Note]:
+    """The newest between two numbers of the thread, as this operator may read them; and whatever is pinned in any of
+    ``pinned_in``, in the same statement."""
+    place = Q(seq__gt=after) if before is None else Q(seq__gt=after, seq__lt=before)
+    found = Note.objects.filter(Q(place, conversation=conversation) | Q(pinned_at__isnull=False))
+    found = found.filter(conversation__in={conversation.pk, *(one.pk for one in pinned_in)})
+    if not pinned_in:
+        found = found.filter(place)
     if not operator.is_staff:
-        notes = notes.readable_by(operator)
-    newest = notes.select_related("author", "for_operator").order_by("-seq")[:MOST]
-    return [*(told.line(event) for event in events), *(_note(note, operator, now) for note in newest)]
+        found = found.readable_by(operator)
+    pinned_first = Case(When(pinned_at=None, then=1), default=0)
+    named = found.annotate(names=Exists(Mention.objects.filter(note=OuterRef("pk"))))
+    shown = named.select_related("author", "for_operator", "pinned_by").order_by(pinned_first, "-seq")
+    newest = list(shown[:MOST])
+    if naming := [note for note in newest if getattr(note, "names", False)]:
+        prefetch_related_objects(naming, "mentions")
+    return newest
 
 
 def between(conversation: int, before: int, after: int) -> list[Line]:
@@ -85,12 +113,22 @@ def between(conversation: int, before: int, after: int) -> list[Line]:
     return [Line("event", "", seq=number) for number in numbers]
 
 
-def _note(note: Note, operator: Operator, now: datetime) -> Bubble:
+def text_of(note: Note, operator: Operator) -> SafeString:
+    """With the names of those who are mentioned in it put forward."""
+    if not getattr(note, "names", False):
+        return markup.html(note.body)
+    said = {mention.said: mention.operator_id == operator.pk for mention in note.mentions.all()}
+    return markup.html(note.body, named=said)
+
+
+def _note(note: Note, operator: Operator, now: datetime, *, lasts: bool) -> Bubble:
+    """``lasts``: it can be pinned where it stands."""
+    pin = "unpin" if note.pinned_at else "pin"
     return Bubble(
         id=str(note.public_id),
         seq=note.seq,
         side="note",
-        text=markup.html(note.body),
+        text=text_of(note, operator),
         time=wording.clock(note.created_at),
         stamp=note.created_at.isoformat(),
         by=" · ".join([_kind(note, operator), note.author.shown_name if note.author else _("Integration")]),
@@ -99,6 +137,7 @@ def _note(note: Note, operator: Operator, now: datetime) -> Bubble:
         author=f"note {note.pk}",
         day=wording.day(note.created_at, now),
         at=note.created_at,
+        pin=pin if lasts and note.kind != NoteKind.WHISPER else "",
     )
 
 

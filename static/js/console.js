@@ -218,6 +218,6 @@ live.start();
 composer.start();
 follow();
 // Not part of the first load: nobody waits for it.
-const settled = () => Promise.all([import("./calling.js"), import("./presence.js"), import("./media.js"), import("./attach.js"), import("./quoting.js")]);
+const settled = () => Promise.all([import("./calling.js"), import("./presence.js"), import("./media.js"), import("./attach.js"), import("./quoting.js"), import("./people.js")]);
 if (document.readyState === "complete") settled();
 else addEventListener("load", settled);

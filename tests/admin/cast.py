@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from conversations.models import BotAnswer, InboundWebhook, Queue, Sender
 from handoffflow.models import ApiKey
-from operators.models import Reason
+from operators.models import AttributeDefinition, ContactLink, Reason, Tag
 from tests import builders
 from tests.templates import make_template
 
@@ -24,8 +24,11 @@ LISTS = (
     "conversations/sender",
     "conversations/template",
     "handoffflow/apikey",
+    "operators/attributedefinition",
+    "operators/contactlink",
     "operators/operator",
     "operators/reason",
+    "operators/tag",
 )
 
 
@@ -42,6 +45,13 @@ def rival() -> dict[str, Any]:
         "sender": sender,
         "queue": queue,
         "reason": Reason.objects.create(organization=company, code="rival", labels={"en": "Rival"}),
+        "tag": Tag.objects.create(organization=company, name="Rival"),
+        "attributedefinition": AttributeDefinition.objects.create(
+            organization=company, key="rival", name="Rival"
+        ),
+        "contactlink": ContactLink.objects.create(
+            organization=company, label="Rival", url="https://rival.example.com/"
+        ),
         "template": make_template(sender),
         "botanswer": BotAnswer.objects.create(sender=sender, label="Rival"),
         "apikey": ApiKey.objects.issue(organization=company, name="Rival", scopes=["read"])[0],

@@ -22,7 +22,7 @@ from conversations.models import (
 )
 from handoffflow.models import ApiKey
 from operators import desk
-from operators.models import Operator, Reason
+from operators.models import AttributeDefinition, ContactLink, Operator, Reason, Tag
 from tests import builders
 from tests.templates import make_template
 
@@ -73,6 +73,9 @@ def ours(davi: Operator) -> dict[str, Model]:
         *(Handoff.objects.get(), Delivery.objects.get(message=said), InboundWebhook.objects.get()),
         BotAnswer.objects.create(sender=held.sender, label=SECRET, queue=held.queue),
         make_template(held.sender, name=SECRET),
+        Tag.objects.create(organization=company, name=SECRET),
+        AttributeDefinition.objects.create(organization=company, key=SECRET, name=SECRET),
+        ContactLink.objects.create(organization=company, label=SECRET, url="https://crm.example.com/"),
     ]
     assert held.queue is not None
     rows.append(held.queue)

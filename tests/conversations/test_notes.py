@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conversations import clock, errors, notes
@@ -25,7 +27,7 @@ PANEL = Cause(kind="operator", door="panel")
 
 
 def add(
-    conversation: Conversation, author: Operator | None, body: str = "Cliente antigo.", **kw: Operator
+    conversation: Conversation, author: Operator | None, body: str = "Cliente antigo.", **kw: Any
 ) -> Note:
     return notes.add(conversation, author=author, body=body, cause=PANEL, now=clock.now(), **kw)
 

@@ -139,7 +139,7 @@ class TestTheRow:
     ) -> None:
         builders.make_waiting()
 
-        with django_assert_max_num_queries(5):
+        with django_assert_max_num_queries(6):
             panel.get("/operator/list", headers=FRAGMENT)
 
     def test_changes_the_list_when_it_is_offered(self, panel: Client, bia: Operator) -> None:
