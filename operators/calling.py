@@ -96,9 +96,9 @@ def _called(event: Event) -> tuple[CallKind, QuerySet[PushSubscription]] | None:
 
 
 def _mentioned(event: Event) -> Q:
-    """Those a note names (``mentions``: public ids), and the one it was whispered to."""
+    """Those a note names (``mentioned``, by the id of their row), and the one it was whispered to."""
     note = Note.objects.filter(pk=event.data.get("note"), conversation=event.conversation_id).first()
-    named = Q(operator__public_id__in=list(event.data.get("mentions") or []))
+    named = Q(operator__in=list(event.data.get("mentioned") or []))
     return named | Q(operator=note.for_operator_id) if note and note.for_operator_id else named
 
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from conversations import clock, handoffs, leases, notes, work
 from conversations.contract import Cause
-from conversations.models import Conversation
+from conversations.models import Conversation, Event
 from operators import calling, desk, presence, push, subscribing
 from operators.devices import PushCall, PushSubscription, Story
 from operators.models import Operator, PresenceStatus
@@ -248,6 +248,19 @@ class TestWhoIsCalled:
 
         assert len(service.sent) == 1
         assert "Cuidado" not in str(hers.read(service.sent[0].body))
+
+    def test_is_whom_a_note_names(self, service: PushService, hers: Browser, ana: Operator) -> None:
+        caio = builders.make_operator("caio", staff=True)
+        held = builders.make_held(ana, now=NOW)
+        works()
+        service.sent.clear()
+
+        notes.add(held, author=caio, body="@ana", cause=desk.cause(caio, "panel"), now=NOW + MINUTE)
+        told = Event.objects.get(kind="note.added")
+        Event.objects.filter(pk=told.pk).update(data={**told.data, "mentioned": [ana.pk]})
+        works(NOW + MINUTE)
+
+        assert len(service.sent) == 1
 
 
 class TestWhatWasSettledMeanwhile:
