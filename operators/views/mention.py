@@ -62,5 +62,5 @@ def _card(mention: Mention) -> dict[str, Any]:
     return {
         "id": str(note.public_id),
         "place": str(place.public_id),
-        "text": _("%(author)s mentioned you at %(name)s") % {"author": author, "name": name},
+        "text": _("%(author)s mentioned you in the chat with %(name)s") % {"author": author, "name": name},
     }

@@ -202,3 +202,4 @@ if (place) {
   if (fold) fold.open = true;
   place.scrollIntoView({ block: "center" });
 }
+if (document.activeElement?.id === "note-text") suggest(document.activeElement);  // typed before this was here

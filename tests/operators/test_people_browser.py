@@ -1,4 +1,4 @@
-"""Two colleagues and one customer: a mention that arrives, a tag, a pinned note and a correction that are seen at once."""
+"""Two colleagues and one customer: what one mentions, tags, pins or corrects, the other sees at once."""
 
 from __future__ import annotations
 
@@ -42,8 +42,13 @@ def another(browser: Browser, live_desk: Desk, operator: Operator, path: str = "
     sign_in(context, operator, live_desk.url)
     page = context.new_page()
     page.goto(live_desk.url + path)
-    page.wait_for_selector("#live[data-htmx-powered], html.scripted")
+    settled(page)
     return page
+
+
+def settled(page: Page) -> None:
+    """What comes after the page is there, and its styles."""
+    page.wait_for_selector("link[href*='people.css']", state="attached")
 
 
 def path(conversation: Conversation) -> str:
@@ -61,6 +66,7 @@ class TestAMention:
         held = builders.make_held(ana)
         theirs = another(browser, live_desk, bia)
         page = console(ana, path(held))
+        settled(page)
 
         page.keyboard.press("n")
         page.keyboard.type("@b")
@@ -113,6 +119,7 @@ class TestThePanel:
         AttributeDefinition.objects.create(organization=company, key="cpf", name="CPF")
         mentions.note(held, author=ana, body="Não ligar cedo.", door="panel", now=clock.now())
         page, theirs = console(ana, path(held)), another(browser, live_desk, bia, path(held))
+        settled(page)
 
         page.locator("#tag").focus()
         page.keyboard.press("Enter")
@@ -154,7 +161,7 @@ class TestThePanel:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
         expect(page.locator("#side")).to_be_visible()
-        page.locator("#told summary").click() if page.locator("#told").count() else None
+        settled(page)
 
         assert audit(page) == []
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
