@@ -116,12 +116,7 @@ def pane(
     current = next((handoff for handoff in handoffs if handoff.open_for_id), None)
     mine = conversation.mode == Mode.HUMAN and conversation.operator_id == operator.pk
     return Pane(
-        id=str(conversation.public_id),
-        name=name,
-        first_name=wording.first_name(name),
-        initials=wording.initials(name),
-        hue=wording.hue(conversation.contact),
-        address=wording.address(conversation.reply_address),
+        **_whom(conversation, name),
         epoch=conversation.epoch,
         seq=conversation.seq,
         dock=dock,
@@ -143,6 +138,17 @@ def pane(
         answer=timers.answer(conversation, current, now) if mine else None,
         client_key=str(uuid4()),
     )
+
+
+def _whom(conversation: Conversation, name: str) -> dict[str, Any]:
+    return {
+        "id": str(conversation.public_id),
+        "name": name,
+        "first_name": wording.first_name(name),
+        "initials": wording.initials(name),
+        "hue": wording.hue(conversation.contact),
+        "address": wording.address(conversation.reply_address),
+    }
 
 
 def older_items(
