@@ -13,7 +13,7 @@ from conversations.contract import Cause, Release
 from conversations.models import Attachment, Author, BotTurn, Conversation, Delivery
 from conversations.models import Sender as Number
 from handoffflow.simulator import attachments as pictures
-from operators import desk
+from operators import desk, reading
 from operators.models import Operator
 
 SYSTEM = Cause(kind="system", door="worker")
@@ -73,11 +73,11 @@ class Thread:
             client_key=str(uuid.uuid4()),
             now=self._at(minutes),
         )
-        desk.mark_seen(self.conversation, operator=operator, seq=self.conversation.seq)
+        reading.mark_seen(self.conversation, operator=operator, seq=self.conversation.seq)
         return self._arrive(minutes, status, code)
 
     def sees(self, operator: Operator) -> Self:
-        desk.mark_seen(self.conversation, operator=operator, seq=self.conversation.seq)
+        reading.mark_seen(self.conversation, operator=operator, seq=self.conversation.seq)
         return self
 
     def finishes(self, minutes: float, operator: Operator, outcome: str, summary: str, **facts: Any) -> Self:

@@ -261,13 +261,6 @@ def hand_over_all(
     return went, stayed
 
 
-def mark_seen(conversation: Conversation, *, operator: Operator, seq: int) -> None:
-    """The holder has seen everything up to ``seq``. It counts what is unread, and guards nothing."""
-    Conversation.objects.held_by(operator).filter(
-        Q(seen_seq__lt=seq) | Q(unread__gt=0), pk=conversation.pk
-    ).update(seen_seq=seq, unread=0)
-
-
 def cause(operator: Operator, door: Door) -> Cause:
     return Cause(kind="operator", door=door, id=str(operator.public_id))
 

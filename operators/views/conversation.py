@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from conversations import choices, clock, delivery, uploads
 from conversations.contract import Cause
 from conversations.models import Conversation, Message
-from operators import desk, forms, http
+from operators import desk, forms, http, reading
 from operators.http import OperatorRequest, operator_required
 from operators.views import failures, markup, pages, panes, templates, wording
 from operators.views.refusals import refusable
@@ -30,7 +30,7 @@ def page(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     before = forms.number(request.GET.get("before"))
     seen = forms.number(request.GET.get("seen"))
     if seen:
-        desk.mark_seen(conversation, operator=request.operator, seq=min(seen, conversation.seq))
+        reading.mark_seen(conversation, operator=request.operator, seq=min(seen, conversation.seq))
     if http.wants_fragment(request):
         if before:
             items, older = panes.older_items(conversation, request.operator, before, now)
@@ -118,7 +118,7 @@ def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 def seen(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     conversation = pages.find(request, public_id)
     shown = min(forms.number(request.POST.get("seq")), conversation.seq)
-    desk.mark_seen(conversation, operator=request.operator, seq=shown)
+    reading.mark_seen(conversation, operator=request.operator, seq=shown)
     return HttpResponse(status=204)
 
 

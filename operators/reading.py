@@ -1,0 +1,15 @@
+"""What the holder of a chat has read of it. It counts what is unread, and guards nothing."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from conversations.models import Conversation
+from operators.models import Operator
+
+
+def mark_seen(conversation: Conversation, *, operator: Operator, seq: int) -> None:
+    """The holder has seen everything up to ``seq``."""
+    Conversation.objects.held_by(operator).filter(
+        Q(seen_seq__lt=seq) | Q(unread__gt=0), pk=conversation.pk
+    ).update(seen_seq=seq, unread=0)
