@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import uuid
+from typing import Any, TypeVar
 
 from django.db import models
+
+from conversations import words
 
 
 class Due(models.Model):
@@ -38,3 +41,36 @@ class Public(models.Model):
 
     def __str__(self) -> str:
         return str(self.public_id)
+
+
+SEARCHED = 4096
+"""Characters of a text that are searched: as many as WhatsApp lets through."""
+
+
+def searched(body: str) -> str:
+    """What is looked through in place of a text: its words as ``words.normalise`` spells them, each after a space."""
+    return f" {words.normalise(body[:SEARCHED])}"[:SEARCHED]
+
+
+_Said = TypeVar("_Said", bound="Said")
+
+
+class SaidQuerySet(models.QuerySet[_Said]):
+    def update(self, **changes: Any) -> int:
+        """What is written over is found no more."""
+        if isinstance(body := changes.get("body"), str):
+            changes["search_body"] = searched(body)
+        return super().update(**changes)
+
+
+class Said(Public):
+    """A text of a thread, found by ``search_body``, which follows ``body``; null where it has not been filled yet."""
+
+    search_body = models.TextField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def save(self, **how: Any) -> None:
+        self.search_body = searched(self.body)  # type: ignore[attr-defined]  # each has its own
+        super().save(**how)

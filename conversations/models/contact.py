@@ -33,7 +33,7 @@ class ContactQuerySet(models.QuerySet["Contact"]):
         found = [
             pk
             for column in ("search_name", "search_surname")
-            for pk in self.filter(**_begins(column, wanted)).values_list("pk", flat=True)[:FOUND]
+            for pk in self.filter(**begins(column, wanted)).values_list("pk", flat=True)[:FOUND]
         ]
         return found[:FOUND]
 
@@ -45,7 +45,7 @@ def searched(name: str) -> dict[str, str]:
     return {"search_name": whole[:NAME], "search_surname": f"{last} {first}"[:NAME] if first else ""}
 
 
-def _begins(column: str, wanted: str) -> dict[str, str]:
+def begins(column: str, wanted: str) -> dict[str, str]:
     """So that the index is used. PostgreSQL's compares in C order under LIKE; elsewhere a comparison does."""
     if connection.vendor == "postgresql":
         return {f"{column}__startswith": wanted}

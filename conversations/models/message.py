@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models.base import Public
+from conversations.models.base import Said, SaidQuerySet
 from conversations.models.conversation import Conversation
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Status(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
-class MessageQuerySet(models.QuerySet["Message"]):
+class MessageQuerySet(SaidQuerySet["Message"]):
     def in_order(self) -> Self:
         return self.order_by("seq")
 
@@ -58,7 +58,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.order_by("-seq")
 
 
-class Message(Public):
+class Message(Said):
     """One bubble. Written by messages.py (append), statuses.py and the sending modules (what became of it)."""
 
     conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="messages")

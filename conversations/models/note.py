@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models.base import Public
+from conversations.models.base import Said, SaidQuerySet
 from conversations.models.conversation import Conversation
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class NoteKind(models.TextChoices):
     WHISPER = "whisper", _("whisper")
 
 
-class NoteQuerySet(models.QuerySet["Note"]):
+class NoteQuerySet(SaidQuerySet["Note"]):
     def readable_by(self, operator: Operator) -> NoteQuerySet:
         """Everybody's notes, and the whispers that this operator wrote or is meant to read; supervisors read all."""
         if operator.is_staff:
@@ -29,7 +29,7 @@ class NoteQuerySet(models.QuerySet["Note"]):
         return self.filter(~Q(kind=NoteKind.WHISPER) | mine)
 
 
-class Note(Public):
+class Note(Said):
     """What the team says among itself. A model of its own on purpose: nothing that sends can reference it."""
 
     conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="notes")
