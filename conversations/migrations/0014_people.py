@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conversations', '0012_merging'),
+        ('conversations', '0013_search_body'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
