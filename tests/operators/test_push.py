@@ -15,7 +15,7 @@ from django.test import Client
 from conversations import clock, handoffs, leases, notes, work
 from conversations.contract import Cause
 from conversations.models import Conversation, Event
-from operators import calling, desk, presence, push, subscribing
+from operators import calling, desk, presence, push, reading, subscribing
 from operators.devices import PushCall, PushSubscription, Story
 from operators.models import Operator, PresenceStatus
 from tests import builders
@@ -289,7 +289,7 @@ class TestWhatWasSettledMeanwhile:
         works()
         service.sent.clear()
         builders.says("e aí?", now=NOW + MINUTE)
-        desk.mark_seen(held, operator=ana, seq=builders.fresh(held).seq)
+        reading.mark_seen(held, operator=ana, seq=builders.fresh(held).seq)
 
         works(NOW + MINUTE)
 
