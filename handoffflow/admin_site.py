@@ -13,7 +13,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 SECTIONS = (
-    (_("Team and queues"), ("Operator", "Queue", "Reason")),
+    (_("Team and queues"), ("Operator", "Queue", "CannedReply", "Reason")),
     (_("Contacts"), ("Tag", "AttributeDefinition", "ContactLink")),
     (_("Conversations and services"), ("Conversation", "Message", "Handoff")),
     (_("Bot and numbers"), ("BotAnswer", "Sender", "Template")),

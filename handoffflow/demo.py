@@ -10,7 +10,7 @@ from django.conf import settings
 from conversations.atomically import atomically
 from conversations.models import Organization, Sender
 from handoffflow import demo_story, secrets, seeding
-from operators.models import Operator
+from operators.models import CannedReply, Operator
 
 SHOP = "Casa Aurora"
 PASSWORD = "demo"  # noqa: S105  (printed on the login page; only where DEBUG is on)
@@ -37,6 +37,7 @@ def seed(now: datetime) -> Made:
     if not own_account:
         Sender.objects.filter(account_sid=settings.TWILIO_SID, name=settings.APP_NAME).update(name=SHOP)
     operators = _team(organization)
+    _canned(organization)
     customers = 0 if own_account else _customers(organization, now)
     return Made(operators=operators, customers=customers)
 
@@ -62,6 +63,21 @@ def _team(organization: Organization) -> int:
         operator.queues.add(seeding.queue(organization))
         made += 1
     return made
+
+
+def _canned(organization: Organization) -> None:
+    if CannedReply.objects.filter(organization=organization).exists():
+        return
+    queue = seeding.queue(organization)
+    for order, (code, title, body, of_queue) in enumerate(demo_story.CANNED):
+        CannedReply.objects.create(
+            organization=organization,
+            queue=queue if of_queue else None,
+            code=code,
+            title=title,
+            body=body,
+            order=order,
+        )
 
 
 def _customers(organization: Organization, now: datetime) -> int:

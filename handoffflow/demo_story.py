@@ -15,6 +15,15 @@ MENU = (
     "2. Endereço e entrega\n3. 2ª via de boleto\n4. Falar com atendente\n\n"
     "Para falar com uma pessoa, escreva *atendente*."
 )
+CANNED = (
+    ("endereco", "Endereço alterado", "Endereço alterado! A previsão de entrega continua {previsão}.", True),
+    ("boleto", "2ª via de boleto", "{primeiro_nome}, enviei a 2ª via do boleto para o seu e-mail.", True),
+    ("estorno", "Prazo do estorno", "O estorno aparece na fatura em até 2 ciclos, conforme o banco.", True),
+    ("ola", "Saudação", "Oi, {primeiro_nome}! Aqui é {atendente}. Como posso ajudar?", False),
+    ("espera", "Um momento", "Só um momento, {primeiro_nome}, vou verificar para você.", False),
+    ("encerrar", "Encerrar", "Posso ajudar em mais alguma coisa, {primeiro_nome}?", False),
+)
+"""Code, title, text, and whether it is of the one queue."""
 INTRO = "Sou o assistente virtual de Casa Aurora."
 
 

@@ -25,6 +25,7 @@ MAY = {
     "operators.attributedefinition": ("view", "add", "change", "delete"),
     "operators.contactlink": ("view", "add", "change", "delete"),
     "operators.operator": ("view", "add", "change"),
+    "operators.cannedreply": ("view", "add", "change", "delete"),
     "operators.reason": ("view", "add", "change", "delete"),
     "operators.tag": ("view", "add", "change", "delete"),
 }

@@ -3,7 +3,13 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-WORK = ("operators.routing", "operators.absence", "operators.calling", "operators.mailing")
+WORK = (
+    "operators.routing",
+    "operators.absence",
+    "operators.calling",
+    "operators.mailing",
+    "operators.drafts",
+)
 """What the worker does for the desk, beside the engine's own."""
 
 

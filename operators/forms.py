@@ -11,6 +11,7 @@ from django.utils.datastructures import MultiValueDict
 from conversations import messages
 from conversations.contract import Release
 from conversations.models import Resume
+from operators.models import Draft
 
 LONGEST_KEY = 255
 LONGEST_SUMMARY = 2000
@@ -24,12 +25,15 @@ class ReplyForm:
     body: str
     epoch: int | None
     client_key: str | None
+    draft: int
+    """The version of the draft that it was."""
     buttons: tuple[str, ...] = ()
     """What the customer may answer with by pressing."""
 
     @classmethod
     def read(cls, post: MultiValueDict[str, str]) -> ReplyForm:
         return cls(
+            draft=number(post.get("draft")),
             body=post.get("body") or "",
             buttons=tuple(title for title in map(messages.storable, post.getlist("button")) if title.strip()),
             epoch=_fence(post, "epoch"),
@@ -161,10 +165,33 @@ class NoteForm:
 
     body: str
     whisper_to: str
+    draft: int
 
     @classmethod
     def read(cls, post: MultiValueDict[str, str]) -> NoteForm:
-        return cls(body=post.get("body") or "", whisper_to=_line(post, "whisper_to"))
+        return cls(
+            body=post.get("body") or "",
+            whisper_to=_line(post, "whisper_to"),
+            draft=number(post.get("draft")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftForm:
+    """``seen`` is the version that whoever writes started from; ``kind`` is None for nonsense."""
+
+    kind: Draft.Kind | None
+    text: str
+    seen: int
+
+    @classmethod
+    def read(cls, post: MultiValueDict[str, str]) -> DraftForm:
+        kind = post.get("kind")
+        return cls(
+            kind=Draft.Kind(kind) if kind in Draft.Kind.values else None,
+            text=post.get("text") or "",
+            seen=number(post.get("seen")),
+        )
 
 
 def _line(post: MultiValueDict[str, str], name: str) -> str:

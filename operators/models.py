@@ -110,6 +110,44 @@ class Reason(models.Model):
         return self.labels.get(language) or self.labels.get("en") or self.code
 
 
+class CannedReply(Public):
+    """Words that are written again and again: what operators find by ``/code``. Of one queue, or of all of them.
+
+    ``shelf`` is the queue's key, or 0: a key with a null in it would be unique on no database.
+    """
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="canned_replies")
+    queue = models.ForeignKey(
+        Queue,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="canned_replies",
+        verbose_name=_("queue"),
+        help_text=_("Empty: offered in every queue."),
+    )
+    shelf = models.PositiveBigIntegerField(default=0, editable=False)
+    code = models.SlugField(
+        _("code"), max_length=40, allow_unicode=True, help_text=_("Operators write / and this word.")
+    )
+    title = models.CharField(_("title"), max_length=80)
+    body = models.TextField(_("text"), max_length=4000)
+    order = models.PositiveSmallIntegerField(_("order"), default=0)
+    active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("canned reply")
+        verbose_name_plural = _("canned replies")
+        constraints = [models.UniqueConstraint(fields=["organization", "shelf", "code"], name="canned_code")]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.shelf = self.queue_id or 0
+        super().save(*args, **kwargs)
+
+
 class Presence(Due):
     """Whether an operator is there: a row that an open panel keeps refreshing, and an expiry; nothing has to end it.
 
@@ -146,3 +184,34 @@ class Viewing(models.Model):
 
     def __str__(self) -> str:
         return f"viewing #{self.pk}"
+
+
+class Draft(Due):
+    """What an operator has begun to write in a conversation. Empty once it was sent: then only the number counts.
+
+    ``version`` rises with every change; whoever has not seen the newest one changes nothing. ``left_at``: since when
+    the conversation is known not to be theirs. Due when somebody has to look whether it still is.
+    """
+
+    class Kind(models.TextChoices):
+        REPLY = "reply", _("Reply")
+        NOTE = "note", _("Internal note")
+        WHISPER = "whisper", _("Whisper")
+
+    operator = models.ForeignKey(Operator, models.CASCADE, related_name="drafts")
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="drafts")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    text = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=1)
+    updated_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("draft")
+        verbose_name_plural = _("drafts")
+        constraints = [
+            models.UniqueConstraint(fields=["operator", "conversation", "kind"], name="draft_of_each_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"draft #{self.pk}"

@@ -4,7 +4,9 @@ from django.urls import path
 
 from operators import stream
 from operators.views import (
+    canned,
     conversation,
+    draft,
     episode,
     finalise,
     installing,
@@ -50,6 +52,8 @@ urlpatterns = [
     path("c/<uuid:public_id>/claim", conversation.claim, name="operator-claim"),
     path("c/<uuid:public_id>/decline", conversation.decline, name="operator-decline"),
     path("c/<uuid:public_id>/send", conversation.send, name="operator-send"),
+    path("c/<uuid:public_id>/draft", draft.save, name="operator-draft"),
+    path("c/<uuid:public_id>/canned", canned.choose, name="operator-canned"),
     path("c/<uuid:public_id>/templates/", templates.choose, name="operator-templates"),
     path("c/<uuid:public_id>/templates/<uuid:template_id>/", templates.preview, name="operator-template"),
     path("c/<uuid:public_id>/note", note.note, name="operator-note"),

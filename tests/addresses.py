@@ -56,6 +56,8 @@ CONSOLE: Table = {
     f"{CHAT}discard/<uuid:message_id>": row("302 405 405 405 405", POST="302 303 404 404 404"),
     f"{CHAT}transfer": row("302 405 405 405 405", GET="302 200 404 404 409", POST="302 422 404 404 422"),
     f"{CHAT}decline": row("302 405 405 405 405", POST="302 409 404 404 409"),
+    f"{CHAT}draft": row("302 405 405 405 405", POST="302 422 404 404 422"),
+    f"{CHAT}canned": row("302 405 405 405 405", GET="302 200 404 404 200"),
     f"{CHAT}templates/": row("302 405 405 405 405", GET="302 200 404 404 409"),
     f"{CHAT}templates/<uuid:template_id>/": row("302 405 405 405 405", GET="302 200 404 404 409"),
     f"{CHAT}note": row("302 405 405 405 405", POST="302 422 404 404 422"),
@@ -203,6 +205,7 @@ ADMIN: Table = {
     **pages_of("operators/tag", make=True, change=True, delete=True),
     **pages_of("operators/attributedefinition", make=True, change=True, delete=True),
     **pages_of("operators/contactlink", make=True, change=True, delete=True),
+    **pages_of("operators/cannedreply", make=True, change=True, delete=True),
 }
 EVERYTHING = CONSOLE | ACCOUNTS | MACHINES | SIMULATOR | ADMIN
 TABLES = {

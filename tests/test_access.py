@@ -22,7 +22,7 @@ from conversations.models import Attachment, BotAnswer, Conversation, Delivery, 
 from handoffflow.models import ApiKey
 from handoffflow.simulator import attachments, customers, phone
 from operators import desk
-from operators.models import AttributeDefinition, ContactLink, Operator, Reason, Tag
+from operators.models import AttributeDefinition, CannedReply, ContactLink, Operator, Reason, Tag
 from tests import addresses, builders
 from tests.templates import make_template
 
@@ -83,6 +83,7 @@ def world() -> World:
         "note": notes.add(
             held, author=ana, body="Liga depois.", cause=desk.cause(ana, "panel"), now=clock.now()
         ),
+        "cannedreply": CannedReply.objects.create(organization=company, code="oi", title="Oi", body="Oi!"),
         "template": make_template(held.sender),
     }
     people = {"anonymous": None, "ana": ana, "bia": bia, "davi": builders.make_stranger(), "caio": caio}

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from operators.admin import conversations, labels, queues, team
+from operators.admin import canned, conversations, labels, queues, team
 
-__all__ = ["conversations", "labels", "queues", "team"]
+__all__ = ["canned", "conversations", "labels", "queues", "team"]

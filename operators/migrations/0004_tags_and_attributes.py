@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('conversations', '0014_people'),
-        ('operators', '0002_presence'),
+        ('operators', '0003_canned_replies_and_drafts'),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from conversations import choices, clock, delivery, uploads
 from conversations.contract import Cause
 from conversations.models import Conversation, Message
-from operators import desk, forms, http, reading
+from operators import desk, forms, http, reading, writing
 from operators.http import OperatorRequest, operator_required
 from operators.views import failures, markup, pages, panes, templates, wording
 from operators.views.refusals import refusable
@@ -99,13 +99,13 @@ def send(request: OperatorRequest, public_id: UUID) -> HttpResponse:
         return templates.send(request, conversation)
     form = forms.ReplyForm.read(request.POST)
     with uploads.taken(request.FILES.get("file")) as upload:
-        desk.reply(
+        writing.reply(
             conversation,
             operator=request.operator,
-            door="panel",
             body=form.body,
             epoch=conversation.epoch if form.epoch is None else form.epoch,
             client_key=form.client_key,
+            seen=form.draft,
             now=clock.now(),
             upload=upload,
             offered=choices.offered(form.buttons, conversation.contact.language) if form.buttons else None,

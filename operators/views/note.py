@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from conversations import clock, errors, notes
 from conversations.models import Conversation, Note
-from operators import desk, http, mentions
+from operators import desk, http, writing
 from operators.forms import NoteForm
 from operators.http import OperatorRequest, operator_required
 from operators.models import Operator
@@ -25,11 +25,11 @@ def note(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     conversation = pages.find(request, public_id)
     form = NoteForm.read(request.POST)
     try:
-        mentions.note(
+        writing.note(
             conversation,
             author=request.operator,
             body=form.body,
-            door="panel",
+            seen=form.draft,
             now=clock.now(),
             whisper_to=_reader(request, conversation, form),
         )

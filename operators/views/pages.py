@@ -17,7 +17,7 @@ from conversations.models.conversation import stopped
 from operators import forms, http, mentions, preferences, presence, push, tags
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
-from operators.views import failures, panes, rows, timers, troubles, wording
+from operators.views import canned_texts, failures, panes, rows, timers, troubles, wording
 
 FAR = 2**31
 """Beyond every number of a thread: whatever a page shows is older."""
@@ -99,6 +99,7 @@ def full_context(request: OperatorRequest, conversation: Conversation, now: date
     return context | {
         "pane": opening(request, conversation, now, alone=context["alone"]),
         "writing": _writing(request),
+        **canned_texts.filled_in(request, conversation),
     }
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 
 from conversations.models import Conversation, Handoff, Message, Mode, Outcomes, Reasons
 from conversations.models.message import MessageQuerySet
-from operators.models import Operator, Reason
+from operators import drafts
+from operators.models import Draft, Operator, Reason
 from operators.views import bubbles, details, offers, persons, rows, side, story, timers, wording
 from operators.views.bubbles import Item
 from operators.views.offers import Offer
@@ -63,6 +66,8 @@ class Pane:
     reply_by: ReplyBy | None
     answer: Timer | None
     client_key: str
+    drafts: Mapping[str, Draft]
+    """What they have begun to write, by kind; asked for where it is shown."""
 
 
 def dock_of(conversation: Conversation, operator: Operator, now: datetime) -> str:
@@ -137,6 +142,7 @@ def pane(
         reply_by=timers.reply_by(current, now) if mine else None,
         answer=timers.answer(conversation, current, now) if mine else None,
         client_key=str(uuid4()),
+        drafts=cast(dict[str, Draft], SimpleLazyObject(lambda: drafts.of(conversation, operator))),
     )
 
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Substr
 
 from conversations.models import PREVIEW_LENGTH, Conversation, Mention, Message, Mode, Reasons
 from conversations.models.conversation import ConversationQuerySet
-from operators import mentions, tags
+from operators import drafts, mentions, tags
 from operators.models import Operator
 from operators.views import kinds, marks, markup, offers, timers, wording
 from operators.views.offers import Offer
@@ -44,6 +44,8 @@ class Row:
     """Until when WhatsApp takes what we write, while it does."""
     marks: marks.Marks
     holder: str = ""
+    draft: str = ""
+    """What they were about to reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,8 @@ def listing(
 def by_id(ids: Collection[int]) -> dict[int, Conversation]:
     """Conversations with all that a row shows, wherever in the list it stands."""
     rows = _with_names_and_ticks(Conversation.objects.all()).select_related("open_handoff")
-    found = _with_last_words(rows.annotate(names_somebody=Mention.objects.waiting())).in_bulk(ids)
+    named = rows.annotate(names_somebody=Mention.objects.waiting())
+    found = drafts.beside(_with_last_words(named)).in_bulk(ids)
     marks.put_on(found.values(), set())
     return found
 
@@ -160,7 +163,7 @@ def _mine_to_act_on(
     if closing_after:
         in_turn = mine_or_waiting.closing_first(closing_after)
     rows = _with_names_and_ticks(in_turn).select_related("open_handoff").annotate(demo=F("sender__demo"))
-    found = _with_last_words(rows)[: 2 * MOST]
+    found = drafts.beside(_with_last_words(rows))[: 2 * MOST]
     mine = [conversation for conversation in found if conversation.mode == Mode.HUMAN]
     if not closing_after:
         mine.sort(key=lambda held: (held.last_message_at or held.created_at, held.pk), reverse=True)
@@ -216,8 +219,8 @@ def _with_last_words(conversations: ConversationQuerySet) -> ConversationQuerySe
     )
 
 
-def _row(conversation: Conversation, now: datetime, opened: str) -> Row:
-    return Row(**_values(conversation, now, opened))
+def _row(conversation: Any, now: datetime, opened: str) -> Row:
+    return Row(**_values(conversation, now, opened), draft=" ".join((conversation.draft or "").split()))
 
 
 def _folded_row(conversation: Conversation, now: datetime, opened: str) -> Row:

@@ -1,11 +1,12 @@
 // What goes along with a message: chosen, pasted, dropped or recorded; looked at before it is sent, and shown on its way.
-import { arrive, complain, depart } from "./composer.js";
+import { around, complain, depart, pending, restore } from "./composer.js";
+import * as outbox from "./outbox.js";
 import { apply, conversation, csrf, find, words } from "./page.js";
 
 const MEGABYTE = 1024 * 1024, LARGEST = 16, LARGEST_PICTURE = 5;
 const RECORDED = ["audio/ogg;codecs=opus", "audio/mp4;codecs=mp4a.40.2"], WEBM = "audio/webm;codecs=opus";
 const chosen = new Map();
-let recording = null, line = Promise.resolve(), flying = 0;
+let recording = null;
 
 const form = () => find("#composer");
 const part = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
@@ -57,23 +58,31 @@ const size = (bytes) => bytes < MEGABYTE
 
 // Sending ---------------------------------------------------------------------------------------
 
-/** With a file, or behind one that is still on its way: what is said later arrives later. */
+/** With a file: after what is on its way already, and before what is said later. */
 function submit(event) {
   const id = conversation(), along = chosen.get(id);
-  if (event.target.id !== "composer" || (!along && !flying)) return;
+  if (event.target.id !== "composer" || !along) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  const body = new FormData(event.target);
-  if (!along && !body.get("body").trim()) return;
-  body.delete("file");
-  if (along) body.set("file", along.file, along.file.name);
+  if (!navigator.onLine || outbox.isStuck(id)) return complain(words("file-offline"));
+  const body = new FormData(event.target), url = event.target.action;
+  body.set("file", along.file, along.file.name);
   chosen.delete(id);
   show();
   const sent = depart(body);
-  if (along) inside(sent.bubble, along);
-  flying += 1;
-  const url = event.target.getAttribute("hx-post");
-  line = line.then(() => send(url, body, sent, along)).finally(() => (flying -= 1));
+  body.set("draft", sent.draft);
+  sent.bubble = pending(sent.text);
+  inside(sent.bubble, along);
+  outbox.hold(id, outbox.settled(id).then(() => (outbox.waits(id) ? back(sent, along, 0) : send(url, body, sent, along))));
+}
+
+/** It was not accepted: with its words into the box again. */
+function back(sent, along, status) {
+  sent.bubble.remove();
+  restore([sent], !status || status >= 500);
+  if (conversation() === sent.id && !chosen.has(sent.id)) chosen.set(sent.id, along);
+  if (!status || status >= 500) complain(words("file-offline"));
+  show();
 }
 
 function inside(bubble, along) {
@@ -86,9 +95,12 @@ function send(url, body, sent, along) {
   return new Promise((done) => {
     const call = new XMLHttpRequest();
     const end = (status) => {
-      arrive(sent, status);
-      if (along && !(status && status < 400) && conversation() === sent.id && !chosen.has(sent.id)) chosen.set(sent.id, along);
-      else if (along) setTimeout(() => URL.revokeObjectURL(along.url), 1000);
+      if (!status || status >= 400) back(sent, along, status);
+      else {
+        sent.bubble.remove();
+        outbox.said(sent.id, sent.draft);
+        setTimeout(() => URL.revokeObjectURL(along.url), 1000);
+      }
       if (call.responseText && status) apply(call.responseText).then(show, show);
       else show();
       done();
@@ -101,6 +113,7 @@ function send(url, body, sent, along) {
     for (const name of ["error", "timeout", "abort"]) call.addEventListener(name, () => end(0));
     call.open("POST", url);
     call.timeout = 120000;
+    for (const [field, value] of Object.entries(around(sent.id))) body.set(field, value);
     call.setRequestHeader("HX-Request", "true");
     for (const [name, value] of Object.entries(csrf())) call.setRequestHeader(name, value);
     call.send(body);
@@ -165,7 +178,7 @@ function finish(stream, pieces, type) {
 
 // Where it comes from ---------------------------------------------------------------------------
 
-document.addEventListener("submit", submit, true);
+addEventListener("submit", submit, true);  // before the composer, which sends words only
 document.addEventListener("click", ({ target }) => {
   if (target.closest?.("[data-attach]")) find("#file").click();
   if (target.closest?.("[data-record]")) record();

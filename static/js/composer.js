@@ -1,261 +1,220 @@
-// What is typed: it is kept until the server has accepted it, and comes back when it was refused.
-import { conversation, find, all, shown, toBottom, touch, user, words } from "./page.js";
+// What is typed: it is kept until the server has accepted it, and comes back when it was refused. Who carries it
+// (outbox.js), who keeps it on the server (drafts.js) and who writes notes (notes.js) is loaded when it is needed.
+import { all, conversation, find, shown, toBottom, touch, user, words } from "./page.js";
 
-const name = (id) => `draft:${user}:${id}`;
-const box = () => find("#message");
-const waiting = new Map();
+export const box = () => find("#message");
+const form = () => find("#composer");
+const place = (id, kind) => `draft:${user}:${id}${kind === "reply" ? "" : `:${kind}`}`;
+const nothing = { text: "", seen: 0, dirty: false };
 
-function read(id) {
+// What this browser keeps: a text, the version of the server's draft it began with, and whether the server lacks it ---
+
+export function read(id, kind = "reply") {
   try {
-    return JSON.parse(localStorage.getItem(name(id))) ?? {};
+    return { ...nothing, ...JSON.parse(localStorage.getItem(place(id, kind))) };
   } catch {
-    return {};
+    return nothing;
   }
 }
 
-function keep(id, text) {
-  const unsent = waiting.get(id) ?? [];
+export function store(id, kind, draft) {
   try {
-    if (!text && !unsent.length) localStorage.removeItem(name(id));
-    else localStorage.setItem(name(id), JSON.stringify({ text, unsent }));
+    if (!draft.text && !draft.dirty) localStorage.removeItem(place(id, kind));
+    else localStorage.setItem(place(id, kind), JSON.stringify(draft));
   } catch {
     // A full or forbidden store costs the draft, not the console.
   }
 }
 
-/** The whole of a draft: what was on its way when an earlier page went, and what was typed after it. */
-function draft(id) {
-  const flying = new Set((waiting.get(id) ?? []).map((sent) => sent.key));
-  const { text = "", unsent: stored = [] } = read(id), unsent = stored.filter((sent) => !flying.has(sent.key));
-  const texts = [...unsent.map((sent) => sent.text), text].filter(Boolean);
-  return { text: texts.join("\n"), key: unsent.length === 1 && !text ? unsent[0].key : "" };
+/** The version of a draft that is on this page. */
+const versions = new Map();
+export const seen = (id, kind) => versions.get(place(id, kind)) ?? read(id, kind).seen;
+export const see = (id, kind, version) => versions.set(place(id, kind), version);
+
+/** Somebody typed: kept here at once, and there by whoever hears of it. */
+export function keep(id, text, kind = "reply") {
+  store(id, kind, { text, seen: seen(id, kind), dirty: true });
+  document.dispatchEvent(new CustomEvent("console:typed", { detail: { id, kind } }));
 }
+
+/** What the server had when this foot of the page was drawn. */
+export function served(kind) {
+  const { content, dataset } = find(`#dock template[data-draft="${kind}"]`) ?? {};
+  return { text: content?.textContent ?? "", version: Number(dataset?.version ?? 0) };
+}
+
+/** What goes into the box: what was typed here, unless the server knows it, and has something newer. */
+export function begun(id, kind) {
+  const mine = read(id, kind), there = served(kind);
+  const older = mine.seen < there.version && mine.text !== there.text;
+  if ((!mine.text && !mine.dirty) || (older && !mine.dirty)) {
+    see(id, kind, Math.max(there.version, seen(id, kind)));
+    store(id, kind, nothing);
+    return there.text;
+  }
+  if (older && there.text) {
+    see(id, kind, mine.seen);
+    offer(id, kind, there);
+  } else {
+    see(id, kind, Math.max(mine.seen, there.version));
+    store(id, kind, { ...mine, seen: seen(id, kind), dirty: mine.text !== there.text });
+  }
+  return mine.text;
+}
+
+const offer = (id, kind, newer) => import("./drafts.js").then((drafts) => drafts.offer(id, kind, newer));
+
+// The box -----------------------------------------------------------------------------------------------------
 
 function key() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function grow() {
+export function grow() {
   if (CSS.supports("field-sizing", "content")) return;
   box().rows = Math.min(6, box().value.split("\n").length);
 }
 
 export function opened() {
-  const id = conversation(), field = box();
-  if (!id) return;
-  if (noting() && mode.id !== id) mode = { id, kind: noter().dataset.writing };
-  reopen(id);
-  const { text, key: old } = draft(id);
+  const id = conversation(), field = box(), dock = find("#dock");
+  if (!id || "filled" in dock.dataset) return;
+  dock.dataset.filled = "";
+  const text = begun(id, "reply");
   if (!field) return showKept(text);
-  if ("filled" in field.dataset) return;
-  field.dataset.filled = "";
-  if (text && !field.value) {
-    field.value = text;
-    if (old) find("#composer").client_key.value = old;
-  }
+  // A link that brought words here: they stand after what was typed and never left this browser.
+  const brought = location.search.includes("canned=") ? field.defaultValue : "";
+  field.value = brought && !brought.startsWith(text) ? `${text}\n${brought}` : brought || text;
   grow();
+  if (!brought) return;
+  keep(id, field.value);
+  history.replaceState(history.state, "", location.pathname);
 }
 
 /** The composer has given way to a card: what was typed stays readable. */
-function showKept(text) {
+export function showKept(text) {
   const kept = find("#kept");
   if (!kept || !text) return;
   find("textarea", kept).value = text;
   kept.hidden = false;
 }
 
-export const focus = () => { if (box() && !touch()) (noting() ? noteBox() : box()).focus(); };
-
-// Notes: a form of their own beside the reply, and a draft of its own for each kind --------------
-
-const noter = () => find("#noter"), noteBox = () => find("#note-text");
-const noting = () => noter() && !noter().hidden;
-const noteDraft = (id, kind) => `draft:${user}:${id}:${kind}`;
-let mode = { id: "", kind: "" }, left = null;
-
-/** What is written from here on: a reply (""), a note, or a whisper where somebody may. */
-export function write(kind) {
-  const form = noter();
-  if (!form) return;
-  mode = { id: conversation(), kind };
-  show(kind);
-  if (kind) noteBox().focus();
-  else (box() ?? find(".lock [data-write], #claim"))?.focus();
+/** Put in at the caret, as if it had been typed: it can be undone. */
+export function insert(text, field = box()) {
+  field.focus();
+  if (document.execCommand("insertText", false, text)) return;
+  field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-export const toggle = () => write(noting() ? "" : "note");
-export const reply = () => { if (box()) write(""); };
-
-function show(kind) {
-  const form = noter(), whisper = form.elements.whisper_to;
-  if (kind && (form.hidden || form.dataset.writing !== kind || !("filled" in form.dataset))) fill(form, kind);
-  form.hidden = !kind;
-  if (find("#composer")) find("#composer").hidden = Boolean(kind);
-  if (whisper) whisper.disabled = kind !== "whisper";
-  for (const tab of all("#dock .kinds [data-write]")) tab.ariaPressed = String(tab.dataset.write === kind);
-}
-
-function fill(form, kind) {
-  form.dataset.writing = kind;
-  if (!("filled" in form.dataset) && noteBox().value) return void (form.dataset.filled = "");  // the server brought it back
-  form.dataset.filled = "";
-  noteBox().value = stored(noteDraft(conversation(), kind));
-}
-
-function stored(place) {
-  try {
-    return localStorage.getItem(place) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function keepNote(id, kind, text) {
-  try {
-    if (text) localStorage.setItem(noteDraft(id, kind), text);
-    else localStorage.removeItem(noteDraft(id, kind));
-  } catch {
-    // as above
-  }
-}
-
-/** Before a swap: where somebody was writing a note, so that a new card at the foot does not stop them. */
-export function remember() {
-  const field = document.activeElement;
-  left = field?.id === "note-text" ? { id: conversation(), from: field.selectionStart, to: field.selectionEnd } : null;
-}
-
-function reopen(id) {
-  if (!noter() || mode.id !== id || !mode.kind) return;
-  if (mode.kind === "whisper" && !noter().elements.whisper_to) {
-    // Nobody is left to whisper to: it must not become a note for everybody.
-    mode = { id, kind: "" };
-    return showKept(stored(noteDraft(id, "whisper")));
-  }
-  if (noter().hidden) show(mode.kind);
-  if (left?.id !== id || document.activeElement === noteBox() || document.activeElement !== document.body) return;
-  noteBox().focus();
-  noteBox().setSelectionRange(left.from, left.to);
-}
-
-function beginNote(event) {
-  const { ctx } = event.detail, text = ctx.request.body.get("body") ?? "";
-  if (!text.trim()) return event.preventDefault();
-  ctx.note = { id: conversation(), kind: noter().dataset.writing, text };
-}
-
-function endNote({ note, response }) {
-  if (!note || note.ended || !response || response.status >= 400) return;
-  note.ended = true;
-  const here = conversation() === note.id && noter()?.dataset.writing === note.kind;
-  const typed = here ? noteBox().value : stored(noteDraft(note.id, note.kind));
-  // What was typed while it was being saved stays.
-  const rest = typed.startsWith(note.text) ? typed.slice(note.text.length).trimStart() : typed;
-  if (here) noteBox().value = rest;
-  keepNote(note.id, note.kind, rest);
-  find("#note-notice")?.replaceChildren();
-}
+export const focus = () => {
+  const note = find("#note-text:not([hidden] *)");
+  if (box() && !touch()) (note ?? box()).focus();
+};
 
 export function rows() {
   for (const row of all("#mine .row")) {
-    const { text } = draft(row.closest("li").id.slice(4)), preview = find("[data-preview]", row);
+    const { text } = read(row.closest("li").id.slice(4)), preview = find("[data-begun]", row) ?? find("[data-preview]", row);
     if (!text || row.ariaCurrent || !preview) continue;  // none once it waits again and is about to leave
     preview.replaceChildren(find("template#draft").content.cloneNode(true), ` ${text}`);
   }
 }
 
-function begin(event) {
-  const { ctx } = event.detail, body = ctx.request.body;
-  if (!(body.get("body") ?? "").trim()) return event.preventDefault();
-  ctx.sent = depart(body);
-}
+// Notes ---------------------------------------------------------------------------------------------------------
+
+const notes = (use) => import("./notes.js").then(use);
+export const write = (kind) => notes(({ write }) => write(kind));
+export const toggle = () => notes(({ toggle }) => toggle());
+export const reply = async () => (box() && form().hidden ? write("") : box()?.focus());
+
+// Sending -------------------------------------------------------------------------------------------------------
 
 /** What the form says is on its way: the box is free for the next. */
 export function depart(body) {
-  const text = body.get("body") ?? "";
-  for (const [field, value] of Object.entries(shown())) body.set(field, value);
-  body.delete("new");
+  const id = conversation(), text = body.get("body") ?? "";
+  const sent = {
+    id, text, key: body.get("client_key"), epoch: body.get("epoch"), draft: seen(id, "reply"),
+    buttons: buttons().map((field) => field.value),
+  };
   delete find("#bubbles").dataset.new;
-  const id = conversation();
-  const sent = { id, text, key: body.get("client_key"), bubble: pending(text), buttons: buttons().map((field) => field.value) };
   for (const field of buttons()) field.value = "";
   if (find("#choices")) find("#choices").open = false;
-  waiting.set(id, [...(waiting.get(id) ?? []), sent]);
   box().value = "";
-  find("#composer").client_key.value = key();
+  form().client_key.value = key();
   find("#notice").replaceChildren();
+  store(id, "reply", { text: "", seen: sent.draft, dirty: false });
   grow();
-  keep(id, "");
   toBottom();
   return sent;
 }
 
+/** What the answer is relative to, where it is about the open chat. */
+export const around = (id) => {
+  const { new: _divider, ...told } = shown();
+  return id === conversation() ? told : {};
+};
+
 /** What the customer may answer with by pressing. */
 const buttons = () => all("#choices input");
 
-function pending(text) {
+export function pending(text) {
   const bubble = find("template#sending").content.firstElementChild.cloneNode(true);
   find(".tx", bubble).textContent = text;
   find("#pending").append(bubble);
   return bubble;
 }
 
-/** It was answered, or nobody answers: what was not accepted comes back into the box. */
-export function arrive(sent, status) {
-  if (!sent || sent.ended) return;
-  sent.ended = true;
-  sent.bubble.remove();
-  waiting.set(sent.id, waiting.get(sent.id).filter((other) => other !== sent));
-  const here = conversation() === sent.id && box();
-  const typed = here ? box().value : read(sent.id).text ?? "";
-  if (status && status < 400) return keep(sent.id, typed);
-  const text = typed ? `${sent.text}\n${typed}` : sent.text;
+/** What was not accepted comes back into the box, before what was typed since. ``same``: nobody knows whether it was
+ *  accepted, and its key makes sending it again harmless. */
+export function restore(sent, same = false) {
+  const { id } = sent[0], here = conversation() === id && box();
+  const typed = here ? box().value : read(id).text;
+  const text = [...sent.map((one) => one.text), typed].filter(Boolean).join("\n");
   if (here) {
     box().value = text;
-    buttons().forEach((field, place) => { field.value ||= sent.buttons[place] ?? ""; });
-    // Nobody knows whether it was accepted: the same key makes sending it again harmless.
-    if (!typed && (!status || status >= 500)) find("#composer").client_key.value = sent.key;
-    if (!status || status >= 500) complain();
+    buttons().forEach((field, number) => { field.value ||= sent[0].buttons[number] ?? ""; });
+    if (same && !typed && sent.length === 1) form().client_key.value = sent[0].key;
     grow();
   }
-  keep(sent.id, text);
+  keep(id, text);
 }
 
 export function complain(text = words("unsent")) {
   const line = document.createElement("p");
   line.className = "notice";
   line.textContent = text;
-  find("#notice").replaceChildren(line);
+  find("#notice")?.replaceChildren(line);
 }
 
-function use(id) {
-  const field = box();
-  reply();
-  field.value = field.value ? `${field.value}\n${find(`#${id}`).textContent}` : find(`#${id}`).textContent;
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-  field.focus();
+function submit(event) {
+  if (event.target.id !== "composer") return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const body = new FormData(event.target);
+  if (!body.get("body").trim()) return;
+  const sent = depart(body);
+  import("./outbox.js").then(({ send }) => send(sent)).catch(() => {
+    restore([sent]);
+    complain();
+  });
+}
+
+async function use(id) {
+  await reply();
+  box().setSelectionRange(box().value.length, box().value.length);
+  insert(`${box().value ? "\n" : ""}${find(`#${id}`).textContent}`);
 }
 
 export function start() {
-  const mine = (event) => event.detail.ctx.sourceElement.id === "composer";
-  document.addEventListener("htmx:config:request", (event) => {
-    if (mine(event)) begin(event);
-    else if (event.detail.ctx.sourceElement.id === "noter") beginNote(event);
-  });
-  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
-    arrive(ctx.sent, ctx.response.status);
-    endNote(ctx);
-  });
-  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => arrive(ctx.sent, ctx.response?.status));
+  document.addEventListener("submit", submit, true);
   document.addEventListener("input", ({ target }) => {
-    if (target.id === "note-text") keepNote(conversation(), noter().dataset.writing, target.value);
     if (target.id !== "message") return;
     grow();
     keep(conversation(), target.value);
+    if (/(^|\n)\/[^\n]*$/.test(target.value.slice(0, target.selectionStart))) import("./canned.js").then((canned) => canned.look());
   });
   document.addEventListener("keydown", (event) => {
-    if (!["message", "note-text"].includes(event.target.id) || event.key !== "Enter") return;
+    if (!["message", "note-text"].includes(event.target.id) || event.key !== "Enter" || event.defaultPrevented) return;
     if (event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     event.target.form.requestSubmit();
@@ -263,12 +222,9 @@ export function start() {
   document.addEventListener("click", (event) => {
     const { target } = event, button = target.closest("[data-use]"), tab = target.closest("[data-write]");
     if (button) use(button.dataset.use);
-    if (tab) {
-      event.preventDefault();
-      write(tab.dataset.write);
-    }
-    if (target.closest("[data-logout]")) {
-      for (const stored of Object.keys(localStorage)) if (stored.startsWith("draft:")) localStorage.removeItem(stored);
-    }
+    if (tab || target.closest("[data-canned]")) event.preventDefault();
+    if (tab) write(tab.dataset.write);
+    if (target.closest("[data-canned]")) import("./canned.js").then((canned) => canned.open());
+    if (target.closest("[data-emoji]")) import("./emoji.js").then((emoji) => emoji.toggle());
   });
 }

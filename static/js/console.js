@@ -33,10 +33,9 @@ document.addEventListener("htmx:before:response", (event) => {
   if (wire(ctx.sourceElement)) return;
   if (ANSWERS.includes(ctx.response.status)) return;
   event.preventDefault();  // an error page is not a part of this one
-  if (!ctx.sent) toast(words("failed"));
+  toast(words("failed"));
 });
 document.addEventListener("htmx:before:swap", thread.beforeSwap);
-document.addEventListener("htmx:before:swap", composer.remember);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   thread.afterSwap(live.thread);
   if (ctx.response) live.forget();
@@ -49,7 +48,7 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   if (ctx.takes || (open !== before && why?.detail > 0)) composer.focus();
 });
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-  if (ctx && !ctx.sent && !wire(ctx.sourceElement)) toast(words("failed"));
+  if (ctx && !wire(ctx.sourceElement)) toast(words("failed"));
 });
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
@@ -60,7 +59,7 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   // Parts go where they say; a row or card that leaves the page before its answer comes must not take it along.
   if (ctx.swap === "none") ctx.target = document.body;
   if (from.hasAttribute("data-seen")) request.body.set("seen", find("#bubbles").dataset.seq);
-  if (from.id !== "composer" && (request.method === "POST" || from.closest("#bubbles, #chead"))) {
+  if (request.method === "POST" || from.closest("#bubbles, #chead")) {
     for (const [field, value] of Object.entries(shown())) request.body.set(field, value);
   }
   const queue = find("#queue");
@@ -218,6 +217,7 @@ live.start();
 composer.start();
 follow();
 // Not part of the first load: nobody waits for it.
-const settled = () => Promise.all([import("./calling.js"), import("./presence.js"), import("./media.js"), import("./attach.js"), import("./quoting.js"), import("./people.js")]);
+const LATER = ["calling", "presence", "media", "attach", "outbox", "drafts", "notes", "canned", "quoting", "people"];
+const settled = () => Promise.all(LATER.map((name) => import(`./${name}.js`)));
 if (document.readyState === "complete") settled();
 else addEventListener("load", settled);

@@ -5,6 +5,7 @@ export const user = document.body.dataset.user;
 
 export const chat = () => find("#chat[data-conversation]");
 export const conversation = () => chat()?.dataset.conversation ?? "";
+export const place = (id, what) => `/operator/c/${id}/${what}`;
 export const touch = () => matchMedia("(pointer: coarse)").matches;
 
 /** Who waited when the page came is no news. What is kept for a colleague calls nobody else. */

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from conversations.models import BotAnswer, InboundWebhook, Queue, Sender
 from handoffflow.models import ApiKey
-from operators.models import AttributeDefinition, ContactLink, Reason, Tag
+from operators.models import AttributeDefinition, CannedReply, ContactLink, Reason, Tag
 from tests import builders
 from tests.templates import make_template
 
@@ -25,6 +25,7 @@ LISTS = (
     "conversations/template",
     "handoffflow/apikey",
     "operators/attributedefinition",
+    "operators/cannedreply",
     "operators/contactlink",
     "operators/operator",
     "operators/reason",
@@ -45,6 +46,9 @@ def rival() -> dict[str, Any]:
         "sender": sender,
         "queue": queue,
         "reason": Reason.objects.create(organization=company, code="rival", labels={"en": "Rival"}),
+        "cannedreply": CannedReply.objects.create(
+            organization=company, code="rival", title="Rival", body="Rival"
+        ),
         "tag": Tag.objects.create(organization=company, name="Rival"),
         "attributedefinition": AttributeDefinition.objects.create(
             organization=company, key="rival", name="Rival"

@@ -52,7 +52,9 @@ class TestOtherCompany:
 
         assert "ival" not in client.get(f"/admin/{path}/").content.decode()
 
-    @pytest.mark.parametrize("thing", ["operator", "sender", "queue", "reason", "botanswer", "apikey"])
+    @pytest.mark.parametrize(
+        "thing", ["operator", "sender", "queue", "reason", "cannedreply", "botanswer", "apikey"]
+    )
     @pytest.mark.parametrize("action", ["change", "history", "delete"])
     def test_has_no_pages(self, client: Client, caio: Operator, thing: str, action: str) -> None:
         row = rival()[thing]

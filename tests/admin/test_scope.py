@@ -22,7 +22,7 @@ from conversations.models import (
 )
 from handoffflow.models import ApiKey
 from operators import desk
-from operators.models import AttributeDefinition, ContactLink, Operator, Reason, Tag
+from operators.models import AttributeDefinition, CannedReply, ContactLink, Operator, Reason, Tag
 from tests import builders
 from tests.templates import make_template
 
@@ -76,6 +76,9 @@ def ours(davi: Operator) -> dict[str, Model]:
         Tag.objects.create(organization=company, name=SECRET),
         AttributeDefinition.objects.create(organization=company, key=SECRET, name=SECRET),
         ContactLink.objects.create(organization=company, label=SECRET, url="https://crm.example.com/"),
+        CannedReply.objects.create(
+            organization=company, code="aurora", title=SECRET, body=SECRET, queue=held.queue
+        ),
     ]
     assert held.queue is not None
     rows.append(held.queue)

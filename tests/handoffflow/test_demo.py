@@ -24,7 +24,7 @@ from conversations.models import (
 )
 from handoffflow import demo, seeding
 from operators import desk
-from operators.models import Operator, Reason
+from operators.models import CannedReply, Operator, Reason
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +63,16 @@ class TestDemo:
         }
         assert all(person.check_password("demo") and person.queues.exists() for person in team.values())
         assert team["ana"].get_full_name() == "Ana Martins"
+
+    def test_writes_canned_replies_once(self, debugging: Any) -> None:
+        run()
+        CannedReply.objects.filter(code="ola").delete()
+        run()
+
+        offered = CannedReply.objects.values_list("code", "queue__name")
+        assert ("boleto", "Atendimento") in offered
+        assert ("encerrar", None) in offered
+        assert "ola" not in dict(offered)
 
     @pytest.mark.parametrize("username", ["ana", "bia", "caio"])
     def test_lets_each_of_them_in(self, debugging: Any, client: Client, username: str) -> None:

@@ -24,7 +24,7 @@ from conversations.bots.base import HandoffRequest
 from conversations.models import BotTurn, Delivery, InboundWebhook
 from handoffflow import logs, urls
 from handoffflow.simulator.standin import StandIn
-from operators import push, subscribing
+from operators import drafts, push, subscribing
 from operators.models import Operator
 from tests.api.calls import Api, caller
 from tests.builders import CUSTOMER, form, make_held, make_operator, make_sender, says, thread
@@ -315,9 +315,47 @@ class TestTheApi:
         production.tell_nobody("conversations_conversation")
 
 
+class TestADraft:
+    def test_that_is_saved_refused_or_breaks(
+        self, visitor: Client, production: Lines, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ana = make_operator("ana")
+        held = make_held(ana, address=ADDRESS, ProfileName=NAME)
+        visitor.force_login(ana)
+        place = f"/operator/c/{held.public_id}/draft"
+
+        statuses = [
+            visitor.post(place, {"kind": "reply", "text": EVERYTHING, "seen": seen}).status_code
+            for seen in ("0", f"5{TOKEN}")
+        ]
+        statuses.append(visitor.post(place, {"kind": "note", "text": EVERYTHING * 100}).status_code)
+        monkeypatch.setattr(drafts, "save", refuse)
+        broken = visitor.post(place, {"kind": "reply", "text": EVERYTHING})
+
+        assert [*statuses, broken.status_code] == [200, 200, 422, 500]
+        assert canaries(broken.content.decode()) == []
+        production.tell_nobody("operators_draft", "ValueError")
+
+    def test_that_becomes_a_canned_search(self, visitor: Client, lines: Lines) -> None:
+        ana = make_operator("ana")
+        held = make_held(ana, address=ADDRESS, ProfileName=NAME)
+        visitor.force_login(ana)
+        place = f"/operator/c/{held.public_id}/canned"
+
+        assert visitor.get(place, {"q": EVERYTHING}).status_code == 200
+
+        lines.tell_nobody("operators_cannedreply")
+
+
 class TestTheAdmin:
     @pytest.mark.parametrize(
-        "rows", ["conversations/inboundwebhook", "conversations/delivery", "operators/operator"]
+        "rows",
+        [
+            "conversations/inboundwebhook",
+            "conversations/delivery",
+            "operators/operator",
+            "operators/cannedreply",
+        ],
     )
     def test_that_is_searched(self, caio: Client, lines: Lines, rows: str) -> None:
         says(BODY, address=ADDRESS, ProfileName=NAME)

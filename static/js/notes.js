@@ -1,0 +1,92 @@
+// Notes: a form of their own beside the reply, and a draft of its own for each kind.
+import { begun, box, keep, read, see, seen, served, showKept, store } from "./composer.js";
+import { all, conversation, find } from "./page.js";
+
+const noter = () => find("#noter"), noteBox = () => find("#note-text");
+const noting = () => noter() && !noter().hidden;
+let mode = { id: "", kind: "" }, left = null;
+
+/** What is written from here on: a reply (""), a note, or a whisper where somebody may. */
+export function write(kind) {
+  if (!noter()) return;
+  mode = { id: conversation(), kind };
+  show(kind);
+  if (kind) noteBox().focus();
+  else (box() ?? find(".lock [data-write], #claim"))?.focus();
+}
+
+export const toggle = () => write(noting() ? "" : "note");
+
+function show(kind) {
+  const form = noter(), whisper = form.elements.whisper_to;
+  if (kind && (form.hidden || form.dataset.writing !== kind || !("filled" in form.dataset))) fill(form, kind);
+  form.hidden = !kind;
+  if (find("#composer")) find("#composer").hidden = Boolean(kind);
+  if (whisper) whisper.disabled = kind !== "whisper";
+  for (const tab of all("#dock .kinds [data-write]")) tab.ariaPressed = String(tab.dataset.write === kind);
+}
+
+function fill(form, kind) {
+  form.dataset.writing = kind;
+  form.dataset.filled = "";
+  noteBox().value = begun(conversation(), kind);
+}
+
+/** Where somebody was writing a note, so that a new card at the foot does not stop them. */
+function remember() {
+  const field = document.activeElement;
+  left = field?.id === "note-text" ? { id: conversation(), from: field.selectionStart, to: field.selectionEnd } : null;
+}
+
+function reopen() {
+  const id = conversation();
+  if (noting() && mode.id !== id) mode = { id, kind: noter().dataset.writing };
+  if (!noter() || mode.id !== id || !mode.kind) return;
+  if (mode.kind === "whisper" && !noter().elements.whisper_to) {
+    // Nobody is left to whisper to: it must not become a note for everybody.
+    mode = { id, kind: "" };
+    return showKept(read(id, "whisper").text);
+  }
+  if (noter().hidden) show(mode.kind);
+  if (left?.id !== id || document.activeElement === noteBox() || document.activeElement !== document.body) return;
+  noteBox().focus();
+  noteBox().setSelectionRange(left.from, left.to);
+}
+
+function begin(event) {
+  const { ctx } = event.detail, { body } = ctx.request, text = body.get("body") ?? "";
+  if (!text.trim()) return event.preventDefault();
+  const id = conversation(), kind = noter().dataset.writing;
+  body.set("draft", seen(id, kind));
+  ctx.note = { id, kind, text, draft: seen(id, kind) };
+}
+
+function end({ note, response }) {
+  if (!note || note.ended || !response || response.status >= 400) return;
+  note.ended = true;
+  const here = conversation() === note.id && noter()?.dataset.writing === note.kind;
+  const typed = here ? noteBox().value : read(note.id, note.kind).text;
+  // What was typed while it was being saved stays.
+  const rest = typed.startsWith(note.text) ? typed.slice(note.text.length).trimStart() : typed;
+  if (here) noteBox().value = rest;
+  if (note.draft) see(note.id, note.kind, note.draft + 1);
+  if (rest) keep(note.id, rest, note.kind);
+  else store(note.id, note.kind, { text: "", seen: seen(note.id, note.kind), dirty: false });
+  document.dispatchEvent(new CustomEvent("console:accepted", { detail: { id: note.id, kind: note.kind } }));
+  find("#note-notice")?.replaceChildren();
+}
+
+document.addEventListener("htmx:before:swap", remember);
+document.addEventListener("htmx:after:swap", reopen);
+document.addEventListener("htmx:config:request", (event) => {
+  if (event.detail.ctx.sourceElement.id === "noter") begin(event);
+});
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => end(ctx));
+document.addEventListener("input", ({ target }) => {
+  if (target.id === "note-text") keep(conversation(), target.value, noter().dataset.writing);
+});
+if (noting()) {
+  // A page that came with the note open: what was typed here before goes into it, unless it brought a text back.
+  mode = { id: conversation(), kind: noter().dataset.writing };
+  if ([noteBox().value, served(mode.kind).text].every((text) => text === noteBox().defaultValue)) fill(noter(), mode.kind);
+}
