@@ -21,8 +21,10 @@ _ENDS = ("handoff.released", "handoff.cancelled", "handoff.merged")
 def go(request: OperatorRequest, public_id: UUID, number: int) -> HttpResponse:
     """To the page of the thread that ends with this service, at its beginning if that is on it."""
     conversation = pages.find(request, public_id)
-    told = Event.objects.filter(conversation=conversation, kind__in=story.SHOWN_EVENTS, data__handoff=number)
-    seqs = list(told.order_by("seq").values_list("seq", "kind"))
+    told = Event.objects.filter(conversation=conversation, kind__in=story.SHOWN_EVENTS).order_by("seq")
+    # Looked at here: MariaDB compares what is in JSON in another collation than ours, and refuses.
+    rows = told.values_list("seq", "kind", "data")
+    seqs = [(seq, kind) for seq, kind, data in rows if data.get("handoff") == number]
     if not seqs:
         raise Http404
     first = seqs[0][0]
