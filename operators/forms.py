@@ -11,12 +11,15 @@ from django.utils.datastructures import MultiValueDict
 from conversations import messages
 from conversations.contract import Release
 from conversations.models import Resume
+from conversations.searching import Wanted
 from operators.models import Draft
 
 LONGEST_KEY = 255
 LONGEST_SUMMARY = 2000
 LONGEST_SEARCH = 60
 LONGEST_NAME = 120
+LONGEST_WAY_BACK = 9999
+KINDS = ("people", "messages", "notes")
 GAP = "gap-"
 
 
@@ -156,6 +159,27 @@ class StartForm:
             agreed=told.get("agreed") == "1",
             same={"yes": True, "no": False}.get(told.get("same") or ""),
             sender=uuid(told.get("sender")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchForm:
+    """What is looked for, in which kind of things (all), and how far back."""
+
+    typed: str
+    wanted: Wanted
+    kind: str
+    back: int
+
+    @classmethod
+    def read(cls, told: MultiValueDict[str, str]) -> SearchForm:
+        typed = _line(told, "q")[:LONGEST_SEARCH]
+        kind = told.get("in") or ""
+        return cls(
+            typed=typed,
+            wanted=Wanted.read(typed),
+            kind=kind if kind in KINDS else "",
+            back=min(number(told.get("back")), LONGEST_WAY_BACK),
         )
 
 

@@ -5,6 +5,7 @@ from django.urls import path
 from operators import stream
 from operators.views import (
     canned,
+    command,
     conversation,
     draft,
     episode,
@@ -18,6 +19,7 @@ from operators.views import (
     presence,
     profile,
     queue,
+    search,
     settings,
     tag,
     team,
@@ -47,6 +49,9 @@ urlpatterns = [
     path("push/unsubscribe", settings.unsubscribe, name="operator-push-unsubscribe"),
     path("sw.js", installing.worker, name="operator-sw"),
     path("manifest.webmanifest", installing.manifest, name="operator-manifest"),
+    path("search/", search.page, name="operator-search"),
+    path("keys/", command.keys, name="operator-keys"),
+    path("command/", command.bar, name="operator-command"),
     path("c/<uuid:public_id>/", conversation.page, name="operator-conversation"),
     path("c/<uuid:public_id>/thread", conversation.thread, name="operator-thread"),
     path("c/<uuid:public_id>/claim", conversation.claim, name="operator-claim"),
@@ -71,6 +76,7 @@ urlpatterns = [
     path("c/<uuid:public_id>/separate/<uuid:other_id>", person.separate, name="operator-separate"),
     path("c/<uuid:public_id>/earlier/<uuid:other_id>", person.earlier, name="operator-earlier"),
     path("c/<uuid:public_id>/seen", conversation.seen, name="operator-seen"),
+    path("c/<uuid:public_id>/unread", conversation.unread, name="operator-unread"),
     path("c/<uuid:public_id>/release", finalise.release, name="operator-release"),
     path("c/<uuid:public_id>/transfer", transfer.transfer, name="operator-transfer"),
     path("c/<uuid:public_id>/retry/<uuid:message_id>", conversation.retry, name="operator-retry"),

@@ -49,6 +49,7 @@ CONSOLE: Table = {
     ),
     f"{CHAT}earlier/<uuid:other_id>": row("302 405 405 405 405", GET="302 404 404 404 404"),
     f"{CHAT}seen": row("302 405 405 405 405", POST="302 204 404 404 204"),
+    f"{CHAT}unread": row("302 405 405 405 405", POST="302 303 404 404 404"),
     f"{CHAT}release": row("302 405 405 405 405", GET="302 200 404 404 409", POST="302 422 404 404 422"),
     f"{CHAT}retry/<uuid:message_id>": row(
         "302 405 405 405 405", GET="302 409 404 404 404", POST="302 409 404 404 404"
@@ -72,6 +73,9 @@ CONSOLE: Table = {
     "operator/mentions": row("302 405 405 405 405", GET="302 200 200 200 200"),
     f"{CHAT}media/<uuid:attachment_id>": row("302 405 405 405 405", GET="302 200 404 404 200"),
     f"{CHAT}media/<uuid:attachment_id>/again": row("302 405 405 405 405", POST="302 303 404 404 303"),
+    "operator/search/": row("302 405 405 405 405", GET="302 200 200 200 200"),
+    "operator/keys/": row("302 405 405 405 405", GET="302 200 200 200 200"),
+    "operator/command/": row("302 405 405 405 405", GET="302 200 200 200 200"),
     "operator/presence": row("302 405 405 405 405", POST="302 204 204 204 204"),
     "operator/team/": row("302 404 404 404 405", GET="302 404 404 404 200"),
     "operator/team/board": row("302 404 404 404 405", GET="302 404 404 404 200"),

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from conversations import choices, clock, delivery, uploads
@@ -21,7 +22,8 @@ from operators.views.refusals import refusable
 @operator_required
 @require_GET
 def page(request: OperatorRequest, public_id: UUID) -> HttpResponse:
-    """``?before=`` is an older page of the thread, ``?seen=`` how far a browser without script has shown it."""
+    """``?before=`` is an older page of the thread (``from=``: no further back than this), ``?at=`` a message or a note
+    to begin at, ``?seen=`` how far a browser without script has shown it."""
     try:
         conversation = pages.find(request, public_id)
     except Http404:
@@ -33,10 +35,10 @@ def page(request: OperatorRequest, public_id: UUID) -> HttpResponse:
         reading.mark_seen(conversation, operator=request.operator, seq=min(seen, conversation.seq))
     if http.wants_fragment(request):
         if before:
-            items, older = panes.older_items(conversation, request.operator, before, now)
-            return render(
-                request, "operator/_older.html", {"items": items, "older": older, "id": str(public_id)}
-            )
+            after = forms.number(request.GET.get("from"))
+            items, older = panes.older_items(conversation, request.operator, before, now, after=after)
+            told = {"items": items, "older": older, "id": str(public_id), "after": after}
+            return render(request, "operator/_older.html", told)
         return pages.show(request, conversation)
     context = pages.full_context(request, conversation, now)
     if before:
@@ -120,6 +122,16 @@ def seen(request: OperatorRequest, public_id: UUID) -> HttpResponse:
     shown = min(forms.number(request.POST.get("seq")), conversation.seq)
     reading.mark_seen(conversation, operator=request.operator, seq=shown)
     return HttpResponse(status=204)
+
+
+@operator_required
+@require_POST
+def unread(request: OperatorRequest, public_id: UUID) -> HttpResponse:
+    """Not read after all: the chat closes, for as long as it is open it would be read again."""
+    conversation = pages.find(request, public_id)
+    if not reading.mark_unread(conversation, operator=request.operator):
+        raise Http404
+    return pages.home(request, _("Marked as unread."))
 
 
 @operator_required

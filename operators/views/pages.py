@@ -17,7 +17,7 @@ from conversations.models.conversation import stopped
 from operators import forms, http, mentions, preferences, presence, push, tags
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
-from operators.views import canned_texts, failures, panes, rows, timers, troubles, wording
+from operators.views import canned_texts, failures, keymap, panes, rows, spots, timers, troubles, wording
 
 FAR = 2**31
 """Beyond every number of a thread: whatever a page shows is older."""
@@ -82,6 +82,7 @@ def frame_context(request: OperatorRequest) -> dict[str, Any]:
         "operator_initials": wording.initials(request.operator.shown_name),
         **preferences.of(request.operator),
         "push_key": push.public_key(),
+        "keymap": keymap.keymap(request.operator),
         "presence": chosen,
         "statuses": PresenceStatus.choices,
         # Nobody asks whoever works alone where they are, unless they said that they are not there.
@@ -96,11 +97,21 @@ def full_context(request: OperatorRequest, conversation: Conversation, now: date
     if conversation.pk in context["list"].named_in:
         mentions.read(conversation, request.operator, now)
         context = home_context(request, now, str(conversation.public_id))
-    return context | {
-        "pane": opening(request, conversation, now, alone=context["alone"]),
-        "writing": _writing(request),
-        **canned_texts.filled_in(request, conversation),
-    }
+    spot = spots.of(conversation, request.operator, forms.uuid(request.GET.get("at")))
+    pane = opening(request, conversation, now, alone=context["alone"], after=spot.after if spot else None)
+    context |= {"pane": pane, "writing": _writing(request), "at": spot.id if spot else ""}
+    context |= canned_texts.filled_in(request, conversation)
+    if spot and spot.before:
+        context |= _far_back(request, conversation, now, spot.before, pane.after)
+    return context
+
+
+def _far_back(
+    request: OperatorRequest, conversation: Conversation, now: datetime, last: int, newest: int
+) -> dict[str, Any]:
+    """An older page above the newest one: not all that was said in between is shown."""
+    items, older = panes.older_items(conversation, request.operator, last + 1, now)
+    return {"earlier": items, "earlier_older": older, "between": {"after": last, "before": newest + 1}}
 
 
 def _writing(request: OperatorRequest) -> str:
@@ -109,11 +120,16 @@ def _writing(request: OperatorRequest) -> str:
 
 
 def opening(
-    request: OperatorRequest, conversation: Conversation, now: datetime, *, alone: bool
+    request: OperatorRequest,
+    conversation: Conversation,
+    now: datetime,
+    *,
+    alone: bool,
+    after: int | None = None,
 ) -> panes.Pane:
     mine = conversation.operator_id == request.operator.pk
     new_after = conversation.seen_seq if mine and conversation.unread else None
-    return panes.pane(conversation, request.operator, now, after=None, new_after=new_after, alone=alone)
+    return panes.pane(conversation, request.operator, now, after=after, new_after=new_after, alone=alone)
 
 
 def update_context(request: OperatorRequest, conversation: Conversation, now: datetime) -> dict[str, Any]:

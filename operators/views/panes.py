@@ -158,22 +158,22 @@ def _whom(conversation: Conversation, name: str) -> dict[str, Any]:
 
 
 def older_items(
-    conversation: Conversation, operator: Operator, before: int, now: datetime
+    conversation: Conversation, operator: Operator, before: int, now: datetime, *, after: int = 0
 ) -> tuple[list[Item], int]:
-    """The page before ``before``, and where the next one ends (0: there is none)."""
-    found = list(_thread(conversation).filter(seq__lt=before).newest_first()[: PAGE + 1])
+    """The page before ``before`` and after ``after``, and where the next one ends (0: there is none)."""
+    found = list(_thread(conversation).filter(seq__gt=after, seq__lt=before).newest_first()[: PAGE + 1])
     more = len(found) > PAGE
     page = found[:PAGE][::-1]
     first = page[0].seq if more else 0
     handoffs, labels = list(_handoffs(conversation)), outcome_labels(operator)
-    after = max(0, first - 1)
-    notes = story.notes(conversation, operator, after=after, before=before)
+    begins = max(after, first - 1)
+    notes = story.notes(conversation, operator, after=begins, before=before)
     lines = story.lines(
-        conversation, operator, handoffs, labels, now, notes=notes, after=after, before=before
+        conversation, operator, handoffs, labels, now, notes=notes, after=begins, before=before
     )
     merged = Conversation.objects.filter(merged_into=conversation)
     end = before - 1 if before > conversation.seq else None
-    lines += persons.blocks(merged, page, older=more, end=end)
+    lines += persons.blocks(merged, page, older=more or after > 0, end=end)
     name = wording.contact_name(conversation)
     return bubbles.thread(page, lines, contact=name, now=now, new_after=None), first
 

@@ -55,7 +55,7 @@ def _hand_on(request: OperatorRequest, conversation: Conversation, form: HandOve
 
 def _ask(request: OperatorRequest, conversation: Conversation) -> HttpResponse:
     _must_be_mine(request, conversation)
-    values = {"epoch": conversation.epoch, "to": "", "note": ""}
+    values = {"epoch": conversation.epoch, "to": HandOverForm.read(request.GET).to, "note": ""}
     return _dialog(request, conversation, values, status=200)
 
 

@@ -1,4 +1,5 @@
-// The console: keys, focus, the dialog, and what follows a swap.
+// The console: focus, the dialog, and what follows a swap.
+import "./keys.js";
 import * as composer from "./composer.js";
 import * as live from "./live.js";
 import { all, chat, conversation, fade, find, shown, tick, toast, toBottom, words } from "./page.js";
@@ -151,59 +152,9 @@ document.addEventListener("click", (event) => {
   if (target.closest("[data-again]")) { live.list(); live.thread(); }
   if (target.closest("[data-dismiss]")) target.closest(".toast").remove();
   if (target.closest("#jump")) toBottom();
-  for (const menu of all("details:is(.menu, .pill, .choices)[open]")) if (!menu.contains(target)) menu.open = false;
 });
 document.addEventListener("submit", ({ target }) => {
   if (target.next) target.next.value = location.pathname;
-});
-
-// Keys ------------------------------------------------------------------------------------------
-
-const typing = (element) => element.matches("input:not([type=radio]), textarea, select, [contenteditable]");
-
-function step(by) {
-  const rows = all("#queue .row");
-  const at = rows.indexOf(document.activeElement.closest("li")?.querySelector(".row"));
-  const from = at >= 0 ? at : rows.findIndex((row) => row.ariaCurrent);
-  rows[Math.min(rows.length - 1, Math.max(0, from + by))]?.focus();
-}
-
-const KEYS = {
-  a: () => (find("#claim") ?? find("#take-next"))?.click(),
-  j: () => step(1),
-  k: () => step(-1),
-  r: composer.reply,
-  n: () => composer.write("note"),
-  q: () => document.dispatchEvent(new Event("console:quote")),
-  f: () => find("#finish")?.click(),
-  t: () => find("#transfer")?.click(),
-};
-
-function leave() {
-  for (const menu of all("details:is(.menu, .pill, .choices)[open]")) menu.open = false;
-  if (["message", "note-text"].includes(document.activeElement.id)) (find("#queue .row[aria-current]") ?? find("#tail")).focus();
-}
-
-document.addEventListener("keydown", (event) => {
-  const { target, key } = event;
-  if (event.isComposing) return;
-  if (dialog.open || target.closest("[data-confirm]")) {
-    if (key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-    event.preventDefault();  // or a focused link would be followed as well
-    find("[data-confirm]").requestSubmit();
-    return;
-  }
-  if (key === "Escape") return leave();
-  if (event.altKey && key.toLowerCase() === "n") {
-    event.preventDefault();
-    return composer.toggle();
-  }
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
-  const inList = target.closest("#scroll") && { ArrowDown: "j", ArrowUp: "k" }[key];
-  const act = KEYS[inList || key.toLowerCase()];
-  if (!act) return;
-  event.preventDefault();
-  act();
 });
 
 document.addEventListener("scroll", ({ target }) => {
@@ -217,7 +168,7 @@ live.start();
 composer.start();
 follow();
 // Not part of the first load: nobody waits for it.
-const LATER = ["calling", "presence", "media", "attach", "outbox", "drafts", "notes", "canned", "quoting", "people"];
+const LATER = ["calling", "presence", "media", "attach", "outbox", "drafts", "notes", "canned", "quoting", "people", "search"];
 const settled = () => Promise.all(LATER.map((name) => import(`./${name}.js`)));
 if (document.readyState === "complete") settled();
 else addEventListener("load", settled);

@@ -1,7 +1,8 @@
 // Files in the thread: one recording plays at a time, and goes on when its bubble is drawn anew; photos open large.
 import { all, find } from "./page.js";
+import { light } from "./spot.js";
 
-const SPEEDS = [1, 1.5, 2], FLASH = 1600;
+const SPEEDS = [1, 1.5, 2];
 const player = new Audio();
 let playing = "", speed = Number(localStorage.getItem("speed")) || 1;
 
@@ -64,13 +65,7 @@ function look(link) {
 
 /** The original of a quote, where it is shown already; else its link leads to the page that shows it. */
 function jump(event, link) {
-  const original = document.getElementById(link.dataset.quote);
-  if (!original) return;
-  event.preventDefault();
-  original.closest("details")?.setAttribute("open", "");
-  original.scrollIntoView({ block: "center" });
-  original.classList.add("found");
-  setTimeout(() => original.classList.remove("found"), FLASH);
+  if (light(document.getElementById(link.dataset.quote))) event.preventDefault();
 }
 
 document.addEventListener("click", (event) => {

@@ -38,7 +38,7 @@ def scroll(page: Page, to: int) -> None:
 def ready(page: Page) -> None:
     """What is loaded after the first page is there."""
     page.wait_for_function(
-        "performance.getEntriesByType('resource').some(({ name }) => name.includes('quoting'))"
+        "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('quoting'))"
     )
 
 
@@ -85,7 +85,7 @@ def test_a_long_thread_is_trimmed_and_comes_back(ana: Operator, live_desk: Desk,
     assert shown(page) == everything
     page.locator("#jump").click()
 
-    page.wait_for_function("document.querySelectorAll('#tail .m').length <= 120")
+    page.wait_for_function("() => document.querySelectorAll('#tail .m').length <= 120")
     expect(page.locator("#older-link")).to_have_count(1)
     assert shown(page) == everything[-len(shown(page)) :]
     builders.says("e mais uma")
