@@ -101,7 +101,7 @@ const KEYS = {
 };
 
 addEventListener("keydown", (event) => {
-  if (event.target.id !== "message" || !list() || event.isComposing || event.shiftKey) return;
+  if (event.target.id !== "message" || !list() || event.isComposing || event.keyCode === 229 || event.shiftKey) return;
   if (!KEYS[event.key] || (event.key !== "Escape" && !current())) return;
   event.preventDefault();
   event.stopImmediatePropagation();
