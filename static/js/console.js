@@ -1,22 +1,26 @@
 // The console: focus, the dialog, and what follows a swap.
 import "./keys.js";
 import * as composer from "./composer.js";
-import * as live from "./live.js";
 import { all, chat, conversation, fade, find, shown, tick, toast, toBottom, words } from "./page.js";
 import * as thread from "./thread.js";
 
 const dialog = find("#dialog");
 const wire = (element) => element?.id === "live";
-let open = "";
+let open = "", loaded = false;
+
+/** What keeps the page current comes after the first load, and then asks for everything by itself. */
+const live = (use) => loaded && import("./live.js").then(use);
+const refresh = () => live((it) => it.thread());
+const anew = () => live((it) => { it.forget(); it.list(); });
 
 // After every swap ------------------------------------------------------------------------------
 
 function follow() {
   if (conversation() !== open) {
     open = conversation();
-    thread.arrive(live.thread);
+    thread.arrive(refresh);
     for (const row of all("#queue .row")) mark(row, row.closest("li").id === `row-${open}`);
-    live.thread();
+    refresh();
   }
   composer.opened();
   composer.rows();
@@ -38,8 +42,8 @@ document.addEventListener("htmx:before:response", (event) => {
 });
 document.addEventListener("htmx:before:swap", thread.beforeSwap);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-  thread.afterSwap(live.thread);
-  if (ctx.response) live.forget();
+  thread.afterSwap(refresh);
+  if (ctx.response) live((it) => it.forget());
   called();
   if (ctx.target === dialog && dialog.childElementCount && !dialog.open) dialog.showModal();
   const { sourceEvent: why } = ctx;
@@ -123,8 +127,8 @@ document.addEventListener("console:done", () => {
   dialog.close();
   setTimeout(composer.focus);
 });
-document.addEventListener("console:over", () => live.thread());
-document.addEventListener("console:moved", () => { live.forget(); live.list(); });
+document.addEventListener("console:over", refresh);
+document.addEventListener("console:moved", anew);
 document.addEventListener("console:closed", () => {
   dialog.close();
   setTimeout(() => (find("#mine .row.un") ?? find("#take-next"))?.focus());
@@ -144,12 +148,11 @@ document.addEventListener("click", (event) => {
     const { show, sortBy } = fold.dataset;
     if (show !== undefined) find("#queue").dataset.show = show;
     else find("#queue").dataset.sort = sortBy;
-    live.forget();
-    live.list();
+    anew();
   }
   const step = target.closest("[data-step-to]");
   if (step) find("#tpl").dataset.step = step.dataset.stepTo;
-  if (target.closest("[data-again]")) { live.list(); live.thread(); }
+  if (target.closest("[data-again]")) live((it) => { it.list(); it.thread(); });
   if (target.closest("[data-dismiss]")) target.closest(".toast").remove();
   if (target.closest("#jump")) toBottom();
 });
@@ -159,16 +162,19 @@ document.addEventListener("submit", ({ target }) => {
 
 document.addEventListener("scroll", ({ target }) => {
   if (target.id !== "tail") return;
-  thread.stands(live.thread);
-  live.seen();
+  thread.stands(refresh);
+  live((it) => it.seen());
 }, true);
 setInterval(tick, 1000);
 document.documentElement.classList.add("scripted");
-live.start();
 composer.start();
 follow();
 // Not part of the first load: nobody waits for it.
 const LATER = ["calling", "presence", "media", "attach", "outbox", "drafts", "notes", "canned", "quoting", "people", "search"];
-const settled = () => Promise.all(LATER.map((name) => import(`./${name}.js`)));
+const settled = () => {
+  loaded = true;
+  live((it) => it.start());
+  return Promise.all(LATER.map((name) => import(`./${name}.js`)));
+};
 if (document.readyState === "complete") settled();
 else addEventListener("load", settled);
