@@ -155,6 +155,7 @@ class TestPermissions:
     def test_are_told_for_the_queue_form_too(self, client: Client, caio: Operator) -> None:
         ana, queue = builders.make_operator("ana"), Queue.objects.get()
         form = {"name": queue.name, "order": "0", "offer_seconds": "30", "waiting_then": "raise"}
+        form["alert_minutes"] = "5"
 
         client.post(f"/admin/conversations/queue/{queue.pk}/change/", {**form, "operators": [caio.pk]})
 

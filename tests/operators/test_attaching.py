@@ -100,7 +100,7 @@ class TestTheForm:
         assert answer.status_code == 422
         assert "O WhatsApp não aceita arquivos deste tipo." in answer.content.decode()
         if not fragment:
-            assert ">Segue</textarea>" in answer.content.decode()
+            assert ">\nSegue</textarea>" in answer.content.decode()
         assert (sent(), Attachment.objects.count()) == ([], 0)
 
     def test_what_is_larger_than_anything_is_not_read(

@@ -133,11 +133,16 @@ class TestWhatIsTyped:
         held = builders.make_held(ana)
         open_chat(panel, held)
 
-        def lose_the_answer(route: Any) -> None:
+        lost: list[Any] = []
+
+        def lose_the_first_answer(route: Any) -> None:
+            if lost:
+                return route.continue_()
+            lost.append(route)
             route.fetch()
             route.abort()
 
-        panel.route("**/send", lose_the_answer, times=1)
+        panel.route("**/send", lose_the_first_answer)
         box(panel).fill("uma vez só")
         box(panel).press("Enter")
         expect(box(panel)).to_have_value("")

@@ -204,12 +204,12 @@ class TestTheThread:
         assert again.status_code == 200
         assert " cut" in text(again)
 
-    def test_asks_at_most_fourteen_things(
+    def test_asks_at_most_fifteen_things(
         self, panel: Client, ana: Operator, django_assert_max_num_queries: Any
     ) -> None:
         conversation = a_long_story(ana)
 
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(15):
             panel.get(place(conversation, "thread?after=0"), headers=FRAGMENT)
 
     @pytest.mark.parametrize(

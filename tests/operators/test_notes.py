@@ -103,7 +103,7 @@ class TestANote:
         page = text(response)
         assert response.status_code == 422
         assert "notice" in page
-        assert 'id="note-text"' not in page if headers else f">{body}</textarea>" in page
+        assert 'id="note-text"' not in page if headers else f">\n{body}</textarea>" in page
         assert not Note.objects.exists()
 
     def test_reads_back_with_the_older_messages(self, panel: Client, ana: Operator) -> None:
@@ -187,7 +187,7 @@ class TestAWhisper:
         )
 
         assert response.status_code == 409
-        assert headers or f">{SAID}</textarea>" in text(response)
+        assert headers or f">\n{SAID}</textarea>" in text(response)
         assert not Note.objects.exists()
 
     def test_is_for_supervisors_only(self, panel: Client, bia: Operator) -> None:

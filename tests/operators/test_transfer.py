@@ -212,7 +212,7 @@ class TestTheTransfer:
         response = panel.post(place(conversation), filled(conversation, bia), headers=headers)
 
         assert response.status_code == 409
-        assert f">{NOTE}</textarea>" in text(response)
+        assert f">\n{NOTE}</textarea>" in text(response)
         assert builders.fresh(conversation).operator == bia
 
     @pytest.mark.parametrize("who", ["myself", "a stranger"])
