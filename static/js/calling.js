@@ -5,7 +5,7 @@ import { all, callers, chat, conversation, fade, find, known, news, words } from
 let mine = new Set();
 
 /** What makes a sound is loaded when something does. */
-const alerts = (use) => import("./alerts.js").then(use);
+const alerts = (use) => import("./alerts.js").then(use, () => {});  // offline: no sound
 const name = (row) => find(".nm", row)?.textContent ?? "";
 
 /** Say who has just joined the queue or is offered to me; what I put there myself is no news to me. */

@@ -144,7 +144,14 @@ async function showBubble(frame) {
   find("#bubbles").dataset.seq = frame.seq;
   const chip = find("#chead [data-until]");
   if (chip && frame.until) chip.dataset.until = frame.until;
+  if (turned(frame)) return thread();
   seen();
+}
+
+/** Whether it is the other side's turn now, which the time beside the box tells. */
+function turned({ kind }) {
+  const due = find("#due"), told = due?.childElementCount > 0;
+  return Boolean(due) && ((kind === "message.received" && !told) || (kind === "message.accepted" && told));
 }
 
 /** As long as our own words are on their way with their answer, asking would show them twice; but not for ever. */
