@@ -6,7 +6,7 @@ let mine = new Set();
 
 /** What makes a sound is loaded when something does. */
 const alerts = (use) => import("./alerts.js").then(use, () => {});  // offline: no sound
-const name = (row) => find(".nm", row)?.textContent ?? "";
+const name = (row) => (row && find(".nm", row)?.textContent) ?? "";
 
 /** Say who has just joined the queue or is offered to me; what I put there myself is no news to me. */
 function announce() {
