@@ -63,6 +63,7 @@ KEYS = (
     Key(press="Enter", says=_("Send"), group=WRITING),
     Key(press="Shift Enter", says=_("New line"), group=WRITING),
     Key(press="Ctrl Enter", says=_("Confirm the dialog"), group=WRITING, act="confirm"),
+    Key(press="/", says=_("Canned replies, at the start of a line"), group=WRITING),
     Key(press="Alt n", says=_("Note or reply"), group=WRITING, act="toggle"),
     Key(press="Escape", says=_("Close what is open, or leave what you write in"), group=WRITING, act="leave"),
 )
