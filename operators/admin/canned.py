@@ -25,7 +25,7 @@ class CannedReplyForm(ModelForm):
         fields = ("code", "title", "body", "queue", "order", "active")
         help_texts = {
             "body": gettext_lazy(
-                "{first_name}, {name}, {agent}, {protocol}, {queue} and {company} are filled in for each"
+                "In braces, first_name, name, agent, protocol, queue and company are filled in for each"
                 " conversation. Whatever else stands in braces is left for the operator to fill in."
             )
         }
