@@ -36,6 +36,12 @@ def normalise(text: str) -> str:
     return " ".join(_NOT_A_WORD.sub(" ", text.lower()).split())
 
 
+def folded(text: str) -> str:
+    """Without accents and capitals, everything else as it is."""
+    bare = unicodedata.normalize("NFD", text)
+    return "".join(char for char in bare if not unicodedata.combining(char)).casefold()
+
+
 _VANISHING = frozenset(("Mn", "Mc", "Me", "Cf"))
 _NOT_A_WORD = re.compile(r"[\W_]+")
 

@@ -7,12 +7,12 @@ Spanish, with or without marks and capitals. What is not known stays as it is, f
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from uuid import UUID
 
 from django.db.models import Q
 
+from conversations import words
 from conversations.models import Conversation
 from operators.models import CannedReply
 
@@ -26,7 +26,7 @@ _MEANINGS = {
     "queue": ("queue", "fila", "cola"),
     "company": ("company", "empresa"),
 }
-_KNOWN = {word: meaning for meaning, words in _MEANINGS.items() for word in words}
+_KNOWN = {word: meaning for meaning, known in _MEANINGS.items() for word in known}
 
 
 def offered(conversation: Conversation, search: str = "") -> list[CannedReply]:
@@ -36,11 +36,11 @@ def offered(conversation: Conversation, search: str = "") -> list[CannedReply]:
         organization=conversation.sender.organization_id,
         active=True,
     )
-    wanted = _folded(search).split()
+    wanted = words.folded(search).split()
     # Few enough to be read: no database folds accents as the others do.
     replies = sorted(found, key=lambda reply: (reply.queue_id is None, reply.order, reply.code, reply.pk))
     fitting = [reply for reply in replies if all(_says(reply, word) for word in wanted)]
-    first = [reply for reply in fitting if wanted and _folded(reply.code).startswith(wanted[0])]
+    first = [reply for reply in fitting if wanted and words.folded(reply.code).startswith(wanted[0])]
     return [*first, *(reply for reply in fitting if reply not in first)][:MOST]
 
 
@@ -60,14 +60,12 @@ def gaps(text: str) -> list[str]:
 
 def meaning(word: str) -> str:
     """Which of the known words this is; nothing for any other."""
-    return _KNOWN.get(re.sub(r"[ -]+", "_", _folded(word.strip())), "")
+    return _KNOWN.get(re.sub(r"[ -]+", "_", words.folded(word.strip())), "")
 
 
 def _says(reply: CannedReply, word: str) -> bool:
     """Whether one of its words begins like that."""
-    return re.search(rf"\b{re.escape(word)}", _folded(f"{reply.code} {reply.title} {reply.body}")) is not None
-
-
-def _folded(text: str) -> str:
-    bare = unicodedata.normalize("NFD", text)
-    return "".join(char for char in bare if not unicodedata.combining(char)).casefold()
+    return (
+        re.search(rf"\b{re.escape(word)}", words.folded(f"{reply.code} {reply.title} {reply.body}"))
+        is not None
+    )

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from conversations import errors, messages, notes
+from conversations import errors, messages, notes, words
 from conversations.contract import Door
 from conversations.models import Conversation, Mention, Note
 from operators import desk
@@ -121,8 +121,10 @@ def _seeing(conversation: Conversation, operator: Operator) -> set[int]:
 
 def _handles(team: Sequence[Operator]) -> list[str]:
     """The shortest name of each that is nobody else's."""
-    counted = Counter(name for one in team for name in {folded(text) for text in _names(one)})
-    return [next((name for name in _names(one) if counted[folded(name)] == 1), one.username) for one in team]
+    counted = Counter(name for one in team for name in {words.folded(text) for text in _names(one)})
+    return [
+        next((name for name in _names(one) if counted[words.folded(name)] == 1), one.username) for one in team
+    ]
 
 
 def _names(operator: Operator) -> list[str]:
@@ -134,7 +136,7 @@ def _known(team: Sequence[Operator]) -> dict[str, Operator]:
     meant: dict[str, set[Operator]] = {}
     for one in team:
         for name in _names(one):
-            meant.setdefault(folded(name), set()).add(one)
+            meant.setdefault(words.folded(name), set()).add(one)
     return {name: next(iter(people)) for name, people in meant.items() if len(people) == 1}
 
 
@@ -144,7 +146,7 @@ def _named(text: str, place: int, known: dict[str, Operator], longest: int) -> t
         if end < len(text) and _belongs(text[end]):
             continue
         said = text[place:end]
-        if (one := known.get(folded(said))) is not None:
+        if (one := known.get(words.folded(said))) is not None:
             return one, said
     return None
 
@@ -152,12 +154,6 @@ def _named(text: str, place: int, known: dict[str, Operator], longest: int) -> t
 def _belongs(char: str) -> bool:
     """To the word before it."""
     return char.isalnum() or char == "_" or bool(unicodedata.combining(char))
-
-
-def folded(text: str) -> str:
-    """Without accents and capitals."""
-    bare = unicodedata.normalize("NFD", text)
-    return "".join(char for char in bare if not unicodedata.combining(char)).casefold()
 
 
 def said_in(note: Note) -> Collection[str]:

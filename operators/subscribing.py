@@ -16,7 +16,7 @@ from operators.devices import LONGEST_ADDRESS, PushSubscription, Story
 from operators.models import Operator
 
 MOST = 20
-"""Browsers of one operator; the one that has been told something least lately goes first."""
+"""Browsers of one operator; beyond that the one that was allowed first goes."""
 STORY = "calls"
 _BROWSERS = (
     ("Edg", "Edge"),

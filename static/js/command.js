@@ -1,11 +1,10 @@
 // The command bar: what can be done now, by its name. The actions come with the page's keymap, the rest from the server.
 import { act, possible } from "./keys.js";
-import { all, chat, conversation, find, toast, words } from "./page.js";
+import { all, chat, conversation, find, folded, toast, words } from "./page.js";
 import { visit } from "./search.js";
 
 const WAIT = 200, SHORTEST = 2;
 const box = find("#command"), field = find("#command-q"), list = find("#command-list");
-const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().trim();
 const options = () => all("[role=option]:not([hidden])", list);
 let active = null, soon;
 

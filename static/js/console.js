@@ -1,7 +1,7 @@
 // The console: focus, the dialog, and what follows a swap.
 import "./keys.js";
 import * as composer from "./composer.js";
-import { all, chat, conversation, fade, find, shown, tick, toast, toBottom, words } from "./page.js";
+import { all, chat, conversation, fade, find, folded, shown, tick, toast, toBottom, words } from "./page.js";
 import * as thread from "./thread.js";
 
 const dialog = find("#dialog");
@@ -78,7 +78,6 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
 // The dialog ------------------------------------------------------------------------------------
 
 /** The lines of the dialog whose words are all in the name; marks and capitals make no difference. */
-const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 function filter({ value, dataset }) {
   const words = folded(value).split(/\s+/), list = find(`#${dataset.filter}`);
   for (const line of all("label", list)) {

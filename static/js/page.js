@@ -1,6 +1,8 @@
 // What the page shows, for the modules that keep it current.
 export const find = (selector, within = document) => within.querySelector(selector);
 export const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+/** Marks and capitals make no difference. */
+export const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().trim();
 export const user = document.body.dataset.user;
 
 export const chat = () => find("#chat[data-conversation]");

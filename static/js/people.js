@@ -1,11 +1,10 @@
 // Colleagues and contacts: the list behind an @, the list of tags, and what one is told of a mention. Comes after the page.
-import { all, chat, conversation, csrf, fade, find } from "./page.js";
+import { all, chat, conversation, csrf, fade, find, folded } from "./page.js";
 import * as live from "./live.js";
 
 const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("../css/people.css", import.meta.url) });
 document.head.append(sheet);
 
-const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
 // A list to choose from by keyboard: the field keeps the focus, the list says which is meant ------------------------
 

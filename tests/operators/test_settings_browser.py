@@ -261,6 +261,21 @@ class TestBeingCalled:
 
         assert page.evaluate(rung) == 6
 
+    def test_is_done_for_a_chat_that_has_left_the_list_meanwhile(
+        self, ana: Operator, live_desk: Desk, console: Console
+    ) -> None:
+        page = console(ana)
+        wait_for(lambda: page.evaluate("navigator.locks.query().then(({ held }) => held.length > 0)"), page)
+        page.wait_for_function(
+            "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('people'))"
+        )
+
+        page.evaluate(
+            "document.dispatchEvent(new CustomEvent('console:written', { detail: { conversation: 'gone' } }))"
+        )
+
+        expect(page.locator("body")).to_have_attribute("data-sounded", "1")
+
     def test_is_spared_whoever_put_the_chat_back_themselves(
         self, ana: Operator, live_desk: Desk, console: Console
     ) -> None:
