@@ -122,9 +122,23 @@ export function rows() {
 
 // Notes ---------------------------------------------------------------------------------------------------------
 
-const notes = (use) => import("./notes.js").then(use);
-export const write = (kind) => notes(({ write }) => write(kind));
-export const toggle = () => notes(({ toggle }) => toggle());
+const noter = () => find("#noter");
+/** One promise: what is asked of the module happens in the order in which it was asked. */
+let asked;
+const notes = (use) => (asked ??= import("./notes.js").catch((error) => { asked = null; throw error; })).then(use);
+
+/** The form is there at once, so that nothing that is typed goes elsewhere; what was begun earlier comes before it. */
+export function write(kind) {
+  if (kind && noter()?.hidden) {
+    noter().hidden = false;
+    noter().dataset.early = "";
+    find("#note-text").value = "";
+    find("#note-text").focus();
+  }
+  return notes(({ write }) => write(kind));
+}
+
+export const toggle = () => write(noter()?.hidden === false ? "" : "note");
 export const reply = async () => (box() && form().hidden ? write("") : box()?.focus());
 
 // Sending -------------------------------------------------------------------------------------------------------
@@ -217,7 +231,9 @@ export function start() {
     if (!["message", "note-text"].includes(event.target.id) || event.key !== "Enter" || event.defaultPrevented) return;
     if (event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
-    event.target.form.requestSubmit();
+    const { form } = event.target;
+    if (form.id === "noter") notes(() => form.requestSubmit());
+    else form.requestSubmit();
   });
   document.addEventListener("click", (event) => {
     const { target } = event, button = target.closest("[data-use]"), tab = target.closest("[data-write]");

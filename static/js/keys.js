@@ -55,7 +55,6 @@ function contact() {
   const side = find("#side");
   if (side.checkVisibility() && side.matches(":target")) return press("#side .shut");
   if (!side.checkVisibility()) press("#chead .info");
-  side.tabIndex = -1;
   side.focus();
 }
 

@@ -15,11 +15,9 @@ export function write(kind) {
   else (box() ?? find(".lock [data-write], #claim"))?.focus();
 }
 
-export const toggle = () => write(noting() ? "" : "note");
-
 function show(kind) {
   const form = noter(), whisper = form.elements.whisper_to;
-  if (kind && (form.hidden || form.dataset.writing !== kind || !("filled" in form.dataset))) fill(form, kind);
+  if (kind && (form.hidden || "early" in form.dataset || form.dataset.writing !== kind || !("filled" in form.dataset))) fill(form, kind);
   form.hidden = !kind;
   if (find("#composer")) find("#composer").hidden = Boolean(kind);
   if (whisper) whisper.disabled = kind !== "whisper";
@@ -27,9 +25,12 @@ function show(kind) {
 }
 
 function fill(form, kind) {
+  const early = "early" in form.dataset ? noteBox().value : "";  // typed before this was here
+  delete form.dataset.early;
   form.dataset.writing = kind;
   form.dataset.filled = "";
-  noteBox().value = begun(conversation(), kind);
+  noteBox().value = begun(conversation(), kind) + early;
+  if (early) keep(conversation(), noteBox().value, kind);
 }
 
 /** Where somebody was writing a note, so that a new card at the foot does not stop them. */
@@ -83,9 +84,9 @@ document.addEventListener("htmx:config:request", (event) => {
 });
 document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => end(ctx));
 document.addEventListener("input", ({ target }) => {
-  if (target.id === "note-text") keep(conversation(), target.value, noter().dataset.writing);
+  if (target.id === "note-text" && !("early" in noter().dataset)) keep(conversation(), target.value, noter().dataset.writing);
 });
-if (noting()) {
+if (noting() && !("early" in noter().dataset)) {
   // A page that came with the note open: what was typed here before goes into it, unless it brought a text back.
   mode = { id: conversation(), kind: noter().dataset.writing };
   if ([noteBox().value, served(mode.kind).text].every((text) => text === noteBox().defaultValue)) fill(noter(), mode.kind);

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, e
 
 from conversations import clock
 from conversations.models import Conversation, Note
-from operators import desk, presence
-from operators.models import Operator, Presence, Viewing
+from operators import desk, drafts, presence
+from operators.models import Draft, Operator, Presence, Viewing
 from tests import builders
 from tests.operators.conftest import Desk, sign_in
 from tests.operators.test_live_browser import HIDDEN, box, chat, streaming, wait_for
@@ -262,6 +262,26 @@ class TestANote:
         expect(page.get_by_label("Nota interna")).to_be_focused()
         page.keyboard.type("órico")
         expect(page.get_by_label("Nota interna")).to_have_value("olha o histórico")
+
+    def test_loses_nothing_that_is_typed_before_its_script_is_here(
+        self, ana: Operator, bia: Operator, consoles: Opened
+    ) -> None:
+        held = builders.make_held(ana)
+        drafts.save(held, operator=bia, kind=Draft.Kind.NOTE, text="Ontem: ", seen=0, now=clock.now())
+        page = consoles(bia)
+        arrived: list[Route] = []
+        page.context.route("**/notes*.js", lambda route: arrived.append(route))
+        page.goto(page.url.split("/operator/")[0] + chat(held))
+        expect(page.locator("#dock")).to_have_attribute("data-dock", "other")
+
+        page.keyboard.press("n")
+        page.keyboard.type("olha")
+        page.keyboard.press("Enter")
+        wait_for(lambda: arrived, page)
+        for route in arrived:
+            route.continue_()
+
+        expect(page.locator("#bubbles .note")).to_contain_text("Ontem: olha")
 
     def test_for_one_never_becomes_one_for_everybody(
         self, ana: Operator, bia: Operator, consoles: Opened
