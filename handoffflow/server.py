@@ -16,6 +16,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from importlib import import_module, util
 from types import FrameType
@@ -38,6 +39,8 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 THREADS = 8
 DRAIN_SECONDS = 3
 WORKER_SECONDS = 1.5
+"""From the signal on. However long the requests took, it is given LEAST_SECONDS once they have ended."""
+LEAST_SECONDS = 0.5
 BODY_SECONDS = 30
 # A form as Django bounds it, or a file as WhatsApp does.
 FORM_BYTES = 2_621_440
@@ -66,6 +69,7 @@ class Running:
         self.stand_in: Any = None
         self.announcer = broadcast.Announcer()
         self.ear: broadcast.Ear | None = None
+        self.told_at = 0.0
 
     def start(self) -> None:
         self.announcer.start()
@@ -85,6 +89,7 @@ class Running:
 
     def wind_down(self) -> None:
         """Take no new work. Called from a signal handler: it may not wait."""
+        self.told_at = time.monotonic()
         if self.worker is not None:
             self.worker.stopping = True
             self.worker.wake()
@@ -93,7 +98,8 @@ class Running:
 
     def stop(self) -> None:
         if self.worker is not None:
-            self.worker.stop(WORKER_SECONDS)
+            left = self.told_at + WORKER_SECONDS - time.monotonic()
+            self.worker.stop(max(LEAST_SECONDS, left))
         self.announcer.stop()
         if self.stand_in is not None:
             self.stand_in.stop()

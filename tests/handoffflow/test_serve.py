@@ -103,7 +103,8 @@ class TestServe:
             assert served.end(sign) == 0
 
     def test_grants_all_its_parts_less_than_five_seconds(self) -> None:
-        assert server.DRAIN_SECONDS + server.WORKER_SECONDS < 5
+        assert server.WORKER_SECONDS <= server.DRAIN_SECONDS
+        assert server.DRAIN_SECONDS + server.LEAST_SECONDS < 4  # the rest is the interpreter's own end
 
     def test_has_one_worker_for_one_sqlite_file(self, serve: Serve) -> None:
         serve("--only", "worker").wait_until_ready()
