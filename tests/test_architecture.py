@@ -142,7 +142,9 @@ class TestModules:
     def test_never_mark_text_as_safe(self) -> None:
         marks = re.compile(r"\bmark_safe\b|\bSafe(?:String|Text)\(")
 
-        assert [name(path) for path in modules() if marks.search(path.read_text())] == []
+        assert [name(path) for path in modules() if marks.search(path.read_text())] == [
+            "operators/views/drawn.py"  # for ids, times and names of classes
+        ]
 
     def test_never_ignore_conflicts(self) -> None:
         """MariaDB swallows truncation and failed checks along with them."""

@@ -15,11 +15,13 @@ from conversations.models import Author, Event, Kind, Message, Status
 from operators.views import attachments, cards, failures, markup, wording
 from operators.views.attachments import File
 from operators.views.cards import Card
+from operators.views.drawn import Drawn, ours
 from operators.views.failures import Failure
 
 GROUP = timedelta(minutes=5)
 FOLD_FROM = 5
 FOLD_LEAVES = 2
+USUAL, BIG = ours("tx"), ours("tx big")
 SIDES = {Author.CUSTOMER: "in", Author.BOT: "botm", Author.OPERATOR: "out", Author.SYSTEM: "sysm"}
 
 
@@ -34,7 +36,9 @@ class Quote:
 
 
 @dataclass(slots=True)
-class Bubble:
+class Bubble(Drawn):
+    """What a bubble shows. What nobody typed is marked as ``ours``: looking through it costs as much as the rest."""
+
     id: str
     seq: int
     side: str
@@ -45,8 +49,7 @@ class Bubble:
     by: str = ""
     by_icon: str = ""
     gap: bool = False
-    big: bool = False
-    late: bool = False
+    size: str = USUAL
     forwarded: str = ""
     struck: bool = False
     tick: tuple[str, str, str] | None = None
@@ -54,7 +57,8 @@ class Bubble:
     cards: list[Card] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     failure: Failure | None = None
-    waits: str = ""
+    aside: str = ""
+    """That it came late, or waits to leave."""
     template: dict[str, Any] | None = None
     pin: str = ""
     """Of a note: "pin" or "unpin", where that can be done."""
@@ -65,18 +69,18 @@ class Bubble:
 
     @property
     def look(self) -> str:
-        """Its classes. A template asks once for what most bubbles do not have: every question costs."""
+        """Its classes."""
         trouble = "" if self.failure is None else " doubt" if self.failure.unconfirmed else " err"
-        return f"m {self.side}{' gap' * self.gap}{' cut' * self.struck}{trouble}"
+        return ours(f"m {self.side}{' gap' * self.gap}{' cut' * self.struck}{trouble}")
 
     @property
     def rich(self) -> bool:
-        """Whether there is more to it than text."""
+        """Whether there is more to it than text: a template asks once for what most bubbles do not have."""
         return bool(self.forwarded or self.quote or self.files or self.cards or self.template)
 
 
 @dataclass(slots=True)
-class Line:
+class Line(Drawn):
     """A day pill, an event, the divider above what is new, or an earlier chat (``id``) that was merged into this."""
 
     kind: str
@@ -126,17 +130,16 @@ def one(message: Message, *, contact: str, now: datetime) -> Bubble:
 def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
     found = cards.of(message)
     return Bubble(
-        id=str(message.public_id),
+        id=ours(message.public_id),
         seq=message.seq,
         side=SIDES[Author(message.author)],
         text="" if _said_elsewhere(message, found) else markup.html(message.body),
-        time=wording.clock(message.occurred_at),
-        stamp=message.occurred_at.isoformat(),
+        time=ours(wording.clock(message.occurred_at)),
+        stamp=ours(message.occurred_at),
         who=_who(message, contact),
         by=_by(message),
         by_icon="bot" if message.author in {Author.BOT, Author.SYSTEM} else "",
-        big=message.kind == Kind.TEXT and _only_emoji(message.body),
-        late=message.late,
+        size=BIG if message.kind == Kind.TEXT and _only_emoji(message.body) else USUAL,
         forwarded=_forwarded(message),
         struck=message.status == Status.CANCELLED,
         tick=wording.tick(message.status),
@@ -144,7 +147,7 @@ def _bubble(message: Message, contact: str, now: datetime) -> Bubble:
         cards=found,
         files=attachments.of(message),
         failure=failures.of(message, now),
-        waits=_waits(message),
+        aside=_aside(message),
         template=message.extras.get("template") or message.extras.get("choices"),
         author=f"{message.author}{message.operator_id or ''}",
         day=wording.day(message.occurred_at, now),
@@ -159,7 +162,9 @@ def _said_elsewhere(message: Message, found: list[Card]) -> bool:
     return any(file.name and file.name == message.body.strip() for file in message.attachments.all())
 
 
-def _waits(message: Message) -> str:
+def _aside(message: Message) -> str:
+    if message.late:
+        return _("arrived late")
     if message.status == Status.UNKNOWN:
         return _("Confirming")
     return _("Waits: the number is paused") if failures.is_held(message) else ""

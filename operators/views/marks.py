@@ -8,19 +8,20 @@ from typing import Any
 
 from operators import tags
 from operators.models import Tag
+from operators.views.drawn import Drawn
 
 MOST_TAGS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chip:
+class Chip(Drawn):
     id: str
     name: str
     hue: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
+class Marks(Drawn):
     tags: tuple[Chip, ...] = ()
     more: tuple[str, ...] = ()
     """The names of those there is no room for."""

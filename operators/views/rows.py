@@ -16,6 +16,7 @@ from conversations.models.conversation import ConversationQuerySet
 from operators import drafts, mentions, tags
 from operators.models import Operator
 from operators.views import kinds, marks, markup, offers, timers, wording
+from operators.views.drawn import Drawn
 from operators.views.offers import Offer
 from operators.views.timers import Timer
 
@@ -24,7 +25,7 @@ FOLDS, SORTS = ("team", "bot"), ("window",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Drawn):
     """``repr`` is what the fragment's validator is made of: what runs by itself in the browser stays out."""
 
     id: str

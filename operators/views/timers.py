@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Subquery
 
 from conversations.models import Author, DueKind, Handoff, Message, Mode
 from operators.views import wording
+from operators.views.drawn import Drawn
 
 WARN_FROM = 0.6
 """The share of the time from which it is short."""
@@ -19,7 +20,7 @@ LAST_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timer:
+class Timer(Drawn):
     """Since when, and after how many seconds it turns amber and red ("Infinity": never)."""
 
     since: str
