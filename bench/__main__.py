@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ def main() -> None:
     about = {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": machine.described(),
-        "commit": _commit(),
+        "commit": machine.commit(),
         "form": "quick" if chosen.quick else "full",
         "minutes": round((time.monotonic() - began) / 60, 1),
     }
@@ -82,17 +81,6 @@ def _rows(env: dict[str, str], module: str, size: int) -> list[dict[str, Any]]:
         command, cwd=environment.ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True
     )
     return list(json.loads(done.stdout))
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=environment.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or os.environ.get("COMMIT", "unknown")
 
 
 if __name__ == "__main__":

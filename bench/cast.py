@@ -56,7 +56,7 @@ def many(count: int) -> list[Conversation]:
 def cookies(count: int) -> list[str]:
     """A logged-in browser for each of so many operators."""
     user_logged_in.disconnect(update_last_login, dispatch_uid="update_last_login")
-    return [_cookie(_operator(f"operator-{number}")) for number in range(count)]
+    return [cookie(_operator(f"operator-{number}")) for number in range(count)]
 
 
 def waiting(conversations: list[Conversation], count: int) -> None:
@@ -111,7 +111,7 @@ def _operator(username: str, capacity: int = 6) -> Operator:
     return operator
 
 
-def _cookie(operator: Operator) -> str:
+def cookie(operator: Operator) -> str:
     client = Client(headers={"host": "localhost"})
     client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
     name = settings.SESSION_COOKIE_NAME

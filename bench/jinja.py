@@ -172,9 +172,6 @@ def main() -> None:
     paths.prepare()
     from django.conf import settings
     from django.template.loader import get_template
-    from django.test.utils import teardown_test_environment
-
-    teardown_test_environment()  # it tells of every template that is drawn, which costs Django's alone
 
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = settings.STORAGES | {"staticfiles": plain}

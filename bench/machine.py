@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from pathlib import Path
+
+from bench import environment
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -49,6 +52,12 @@ def described() -> str:
     return (
         f"{os.cpu_count()} cores of {model or platform.machine()}, Linux, CPython {platform.python_version()}"
     )
+
+
+def commit() -> str:
+    asked = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(asked, cwd=environment.ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or os.environ.get("COMMIT", "unknown")
 
 
 def _stat(pid: int) -> list[str]:

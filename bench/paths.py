@@ -31,10 +31,10 @@ def prepare() -> None:
         "LOG_LEVEL": "ERROR",
     }
     import django
-    from django.test.utils import setup_databases, setup_test_environment
+    from django.test.utils import setup_databases
 
     django.setup()
-    setup_test_environment()
+    # Not setup_test_environment(): it makes the test client keep what every template of a page was drawn with.
     setup_databases(verbosity=0, interactive=False)
 
 
