@@ -9,7 +9,7 @@ from django.conf import settings
 
 from conversations.atomically import atomically
 from conversations.models import Organization, Sender
-from handoffflow import demo_story, secrets, seeding
+from handoffflow import demo_labels, demo_story, secrets, seeding
 from operators.models import CannedReply, Operator
 
 SHOP = "Casa Aurora"
@@ -88,4 +88,6 @@ def _customers(organization: Organization, now: datetime) -> int:
     )
     seeding.answers(sender, example=True)
     ana, bia = (Operator.objects.get(username=username) for username in ("ana", "bia"))
-    return demo_story.tell(sender, ana, bia, now)
+    customers = demo_story.tell(sender, ana, bia, now)
+    demo_labels.put_on(organization, bia, now)
+    return customers

@@ -97,6 +97,18 @@ class TestDemo:
         assert Message.objects.filter(status=Status.FAILED).count() == 1
         assert Handoff.objects.filter(outcome="solved", open_for=None).exists()
 
+    def test_shows_what_a_team_knows_of_its_customers(self, debugging: Any, client: Client) -> None:
+        run()
+        juliana = Conversation.objects.get(contact__name="Juliana Prado")
+        client.post("/accounts/login/", {"username": "ana", "password": "demo"})
+
+        page = client.get(f"/operator/c/{juliana.public_id}/").content.decode()
+
+        assert "Cliente frequente" in page
+        assert "Recebe só depois das 19h." in page
+        assert "123.456.789-09" in page
+        assert f"https://casaaurora.example/clientes?fone={5511987654321}" in page
+
     def test_leaves_every_operator_three_free_places(self, debugging: Any) -> None:
         run()
 
