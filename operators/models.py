@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
-from django.db.models import Exists
+from django.db.models import Exists, Q
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Conversation, Due, Organization, Queue
@@ -40,12 +40,16 @@ class OperatorManager(UserManager["Operator"]):
 
     def alone(self, operator: Operator) -> bool:
         """Whether this is a one-person installation: nobody to hand a chat to, and no other queue."""
+        return not self.filter(self.shared(operator), pk=operator.pk).exists()
+
+    def shared(self, operator: Operator) -> Q:
+        """The opposite as a condition, for a statement that asks for something else as well."""
         colleagues = self.filter(organization=operator.organization_id, is_active=True).exclude(
             pk=operator.pk
         )
         queues = Queue.objects.filter(organization=operator.organization_id).order_by("pk")
         second_queue = queues[1:2]
-        return not self.filter(Exists(colleagues) | Exists(second_queue), pk=operator.pk).exists()
+        return Exists(colleagues) | Exists(second_queue)
 
 
 class Operator(Public, AbstractUser):

@@ -31,6 +31,7 @@ def find(request: OperatorRequest, public_id: UUID) -> Conversation:
         stopped=stopped(),
         tagged=tags.has_any(),
         unanswered_since=timers.unanswered(),
+        shared=Operator.objects.shared(request.operator),
     )
     conversation = found.first()
     if conversation is None:
@@ -142,6 +143,7 @@ def update_context(request: OperatorRequest, conversation: Conversation, now: da
         now,
         after=after if after >= 0 else None,
         new_after=new if new >= 0 else None,
+        alone=not getattr(conversation, "shared", True),
     )
     return {"pane": pane, "dock_changed": told.get("dock") != pane.card}
 
