@@ -112,6 +112,32 @@ export const focus = () => {
   if (box() && !touch()) (note ?? box()).focus();
 };
 
+// Between a claim and its answer ----------------------------------------------------------------------------------
+
+let claimed = null;
+const early = () => find("#early");
+
+/** Whoever takes a chat goes on typing. It is caught here, so that no letter is lost, or taken for a key. */
+export function expect() {
+  if (!early() || touch()) return;
+  claimed ??= { id: conversation(), answers: Boolean(box()), from: document.activeElement };
+  early().hidden = false;
+  early().focus();
+}
+
+/** It begins the reply to whom was taken; to nobody else. */
+export function deliver() {
+  if (!claimed) return;
+  const { id, answers, from } = claimed, text = early().value, taken = conversation() !== id || !answers;
+  claimed = null;
+  if (document.activeElement === early()) from.focus();
+  early().hidden = true;
+  early().value = "";
+  if (!text || !taken) return;
+  if (box()) insert(text);
+  else showKept(text);
+}
+
 export function rows() {
   for (const row of all("#mine .row")) {
     const { text } = read(row.closest("li").id.slice(4)), preview = find("[data-begun]", row) ?? find("[data-preview]", row);

@@ -51,7 +51,9 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   follow();
   if (ctx.takes) composer.reply();
   if (ctx.takes || (open !== before && why?.detail > 0)) composer.focus();
+  if (ctx.takes) composer.deliver();
 });
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => { if (ctx.takes) composer.deliver(); });
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx && !wire(ctx.sourceElement)) toast(words("failed"));
 });
@@ -60,7 +62,8 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   const { sourceElement: from, request } = ctx;
   if (wire(from)) return;
   // Asked now: the stream may have moved the row, and its button with it, before the answer is here.
-  ctx.takes = from.matches("#next, #claim, .take, .lock button");
+  ctx.takes = from.matches("#next, #claim, .take, .lock button:not([formaction$=decline])");
+  if (ctx.takes) composer.expect();
   // Parts go where they say; a row or card that leaves the page before its answer comes must not take it along.
   if (ctx.swap === "none") ctx.target = document.body;
   if (from.hasAttribute("data-seen")) request.body.set("seen", find("#bubbles").dataset.seq);
