@@ -60,6 +60,7 @@ function contact() {
 
 /** A menu, what is written in, the search, the panel over the thread: whichever is nearest. */
 function leave() {
+  if (find(":popover-open")) return;  // it goes by itself
   const { activeElement: here } = document, open = all(MENUS), back = () => (find("#queue .row[aria-current]") ?? find("#tail") ?? find("#scroll"))?.focus();
   for (const menu of open) menu.open = false;
   if (["message", "note-text"].includes(here.id)) back();
