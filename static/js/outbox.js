@@ -2,7 +2,7 @@
 // or no. What the network loses goes again under the same key, so nothing is said twice; nothing overtakes what was
 // written before it; and what the server refuses comes back into the box, with all that was waiting behind it.
 import { around, complain, pending, restore, see, seen, store } from "./composer.js";
-import { forget } from "./live.js";
+import { forget, list } from "./live.js";
 import { all, apply, conversation, csrf, find, place, toast, user, words } from "./page.js";
 
 const AGAIN = 3000, LONGEST = 15000, GIVE_UP = 60000;
@@ -133,7 +133,10 @@ async function refused(id, status, text) {
 async function signedOut(id, status, text) {
   stopped = true;
   if (status === 401) await apply(text);
-  else toast(words("failed"));
+  else {
+    toast(words("failed"));
+    list();  // says whether it was the session
+  }
   return false;
 }
 

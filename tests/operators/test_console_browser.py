@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Response, expect
 
 from conversations import clock
@@ -363,61 +362,3 @@ def test_the_first_load_is_small_and_our_own(page: Page, live_server: Any, ana: 
     sizes = {urlsplit(answer.url).path: len(gzip.compress(answer.body(), 9)) for answer in first}
     assert sum(sizes.values()) <= 60 * 1024
     assert sum(size for path, size in sizes.items() if path.startswith("/static/js/")) <= 12 * 1024, sizes
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
-def test_nobody_is_left_out(
-    panel: Page, live_server: Any, ana: Operator, scheme: Any, width: int, height: int
-) -> None:
-    """axe finds nothing, and nothing sticks out, in any state, in both looks, on any screen."""
-    panel.emulate_media(color_scheme=scheme)
-    panel.set_viewport_size({"width": width, "height": height})
-    for state, conversation in states(ana).items():
-        panel.goto(
-            f"{live_server.url}/operator/c/{conversation.public_id}/" if conversation else live_server.url
-        )
-        if state == "list":
-            panel.locator("details.menu summary:visible").click()
-        if state == "open and failed":
-            panel.locator("details.ctx summary").click()
-        if state == "unconfirmed":
-            panel.get_by_role("button", name="Enviar de novo").click()
-            expect(panel.get_by_role("dialog")).to_be_visible()
-        if state == "finalise":
-            panel.get_by_role("button", name="Finalizar atendimento").click()
-            expect(panel.get_by_role("dialog")).to_be_visible()
-        found = Axe().run(panel)
-
-        assert found.violations_count == 0, f"{state}: {found.generate_report()}"
-        over = panel.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert over <= 0, state
-
-
-def states(ana: Operator) -> dict[str, Conversation | None]:
-    mine = builders.make_held(ana)
-    failed = desk.reply(
-        mine,
-        operator=ana,
-        door="panel",
-        body="Prontinho!",
-        epoch=mine.epoch,
-        client_key=None,
-        now=clock.now(),
-    )[0]
-    Message.objects.filter(pk=failed.pk).update(status=Status.FAILED, error_code=63017)
-    Delivery.objects.filter(message=failed).update(state=DeliveryState.FAILED, error_code=63017)
-    leave_unconfirmed(mine, ana, "Ainda está aí?")
-    closed = builders.make_held(ana, address=RUI)
-    past = clock.now() - timedelta(minutes=1)
-    Conversation.objects.filter(pk=closed.pk).update(window_expires_at=past)
-    return {
-        "list": None,
-        "open and failed": mine,
-        "unconfirmed": mine,
-        "closed": closed,
-        "other": builders.make_held(builders.make_operator("bia"), address=LIA),
-        "waiting": builders.make_waiting(address=IVO),
-        "bot": builders.make_with_bot(address=EVA),
-        "finalise": mine,
-    }

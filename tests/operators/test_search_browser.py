@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from conversations.models import Conversation
@@ -296,42 +295,3 @@ class TestTheCommandBar:
         panel.locator("#command-dark").click()
 
         expect(panel.locator("html")).to_have_attribute("data-theme", "dark")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-def test_nobody_is_left_out(
-    panel: Page, live_server: Any, ana: Operator, scheme: Any, width: int, height: int
-) -> None:
-    """axe finds nothing, and nothing sticks out, in any state, in both looks, on any screen."""
-    builders.make_present("bia")
-    held = builders.make_held(ana)
-    builders.says("meu boleto venceu")
-    panel.emulate_media(color_scheme=scheme)
-    panel.set_viewport_size({"width": width, "height": height})
-    home = f"{live_server.url}/operator/"
-
-    arrive(panel, home)
-    panel.locator("#q").fill("boleto")
-    expect(panel.locator("#results .hit")).to_have_count(1)
-    clean(panel, "search")
-    panel.locator("#q").fill("nada disso")
-    expect(panel.locator("#results .hit")).to_have_count(0)
-    clean(panel, "nothing found")
-    arrive(panel, f"{home}c/{held.public_id}/")
-    panel.keyboard.press("Control+k")
-    expect(panel.locator("#command-list [aria-selected=true]")).to_be_visible()
-    clean(panel, "command bar")
-    panel.locator("#command-q").fill("boleto")
-    expect(panel.locator("#command-found [role=option]")).to_have_count(1)
-    clean(panel, "command bar with hits")
-    panel.keyboard.press("Escape")
-    panel.keyboard.press("?")
-    expect(panel.locator("#dialog .keys")).to_be_visible()
-    clean(panel, "keys")
-
-
-def clean(page: Page, state: str) -> None:
-    found = Axe().run(page)
-    assert found.violations_count == 0, f"{state}: {found.generate_report()}"
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, state

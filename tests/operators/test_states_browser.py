@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,6 +14,7 @@ from tests import builders
 from tests.operators import scenes
 from tests.operators.conftest import Desk
 from tests.operators.test_live_browser import box, chat, streaming
+from tests.operators.test_writing_browser import newer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Console = Callable[..., Page]
@@ -27,14 +28,11 @@ def look(name: str, width: int, height: int, **options: Any) -> Any:
 
 
 LOOKS = [
-    *(
-        look(f"comfortable {scheme} {width}", width, height, color_scheme=scheme)
-        for scheme in ("light", "dark")
-        for width, height in SCREENS.items()
-    ),
-    look("compact light 1440", 1440, 900, color_scheme="light"),
-    look("comfortable at 200 %", 720, 450, color_scheme="light", device_scale_factor=2),
+    *(look(f"comfortable {width}", width, height) for width, height in SCREENS.items()),
+    look("compact 1440", 1440, 900),
+    look("comfortable at 200 %", 720, 450, device_scale_factor=2),
 ]
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 FILLS = """(list) => {
@@ -56,10 +54,19 @@ def test_nobody_is_left_out(live_desk: Desk, console: Console, density: str) -> 
     streaming(page, live_desk)
 
     wrong = {
-        state: found for state in States(page, live_desk, there).walk() if (found := scenes.faults(page))
+        (state, scheme): found
+        for state in States(page, live_desk, there).walk()
+        for scheme in SCHEMES
+        if (found := looked_at(page, scheme))
     }
 
     assert wrong == {}
+
+
+def looked_at(page: Page, scheme: Literal["light", "dark"]) -> list[Any]:
+    """A colour on its way to another would be judged as it is."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    return scenes.faults(page)
 
 
 class States:
@@ -93,6 +100,9 @@ class States:
         self.page.locator("#q").fill("boleto")
         expect(self.page.locator("#results .hit")).to_have_count(1)
         yield "search results"
+        self.page.locator("#q").fill("nada disso")
+        expect(self.page.locator("#results .hit")).to_have_count(0)
+        yield "nothing found"
         self.open(self.there.mine, "compose")
         builders.make_waiting(address=scenes.LEO, ProfileName="Leo Antunes de Vasconcelos")
         expect(self.page.locator("#toasts .call")).to_be_visible()
@@ -147,6 +157,9 @@ class States:
         page.keyboard.press("Escape")
         page.locator("#choices > summary").click()
         yield "buttons to answer with"
+        self.open(self.there.mine, "compose")
+        newer(page, self.there.ana, self.there.mine)
+        yield "a newer draft from elsewhere"
 
     def dialogs(self) -> Iterator[str]:
         page = self.page
@@ -157,6 +170,11 @@ class States:
             yield name
             page.keyboard.press("Escape")
             expect(page.locator("#dialog > *")).to_have_count(0)
+        page.get_by_role("button", name="Enviar de novo").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        yield "unconfirmed"
+        page.keyboard.press("Escape")
+        expect(page.locator("#dialog > *")).to_have_count(0)
         page.keyboard.press("Control+k")
         expect(page.locator("#command-list [aria-selected=true]")).to_be_visible()
         yield "command bar"
@@ -189,3 +207,5 @@ class States:
         for path in ("settings", "team", "work"):
             self.page.goto(f"{self.url}/operator/{path}/")
             yield path
+        self.page.goto(f"{self.url}{chat(self.there.mine)}canned")
+        yield "canned replies as a page"

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from conversations import clock
@@ -16,6 +15,7 @@ from operators import desk, drafts
 from operators.models import CannedReply, Draft, Operator
 from tests import builders
 from tests.operators.conftest import Desk, sign_in
+from tests.operators.test_live_browser import streaming
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUI = "whatsapp:+5511987650001"
@@ -225,7 +225,8 @@ class TestOffline:
 
 
 class TestARefusal:
-    def test_keeps_every_word_for_the_next_try(self, page: Page, held: Conversation) -> None:
+    def test_keeps_every_word_for_the_next_try(self, page: Page, live_desk: Desk) -> None:
+        streaming(page, live_desk)  # from here on nothing draws the fence anew
         page.locator("#fence").evaluate("fence => { fence.value = 0; }")
         box(page).fill("primeira linha\nsegunda")
         box(page).press("Enter")
@@ -507,28 +508,6 @@ def test_enter_that_ends_a_composition_sends_nothing(page: Page, held: Conversat
     assert said(held) == []
     box(page).press("Enter")
     expect(page.locator("#bubbles .m.out")).to_contain_text("é")
-
-
-@pytest.mark.usefixtures("replies")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-def test_nobody_is_left_out(
-    page: Page, held: Conversation, ana: Operator, live_desk: Desk, scheme: Any, width: int, height: int
-) -> None:
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": height})
-    drawn: dict[str, Callable[[], object]] = {
-        "canned": lambda: slash(page),
-        "emoji": lambda: page.locator("[data-emoji]").evaluate("button => button.click()"),
-        "newer": lambda: newer(page, ana, held),
-        "page": lambda: page.goto(live_desk.url + chat(held) + "canned"),
-    }
-    for state, draw in drawn.items():
-        draw()
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{state}: {found.generate_report()}"
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, state
-        page.keyboard.press("Escape")
 
 
 def slash(page: Page) -> None:
