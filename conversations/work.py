@@ -33,6 +33,7 @@ Row = TypeVar("Row", bound=Due)
 MODULES = [
     "conversations.delivery",
     "conversations.turns",
+    "conversations.calls",
     "conversations.retry",
     "conversations.media",
     "conversations.deadlines",

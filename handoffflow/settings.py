@@ -101,6 +101,7 @@ DEFAULT_FROM_EMAIL = env.text(
 
 # Hosts ----------------------------------------------------------------------------------------
 
+INTERNAL_HOSTS = frozenset(env.listing("INTERNAL_HOSTS"))
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS") or [_host]
 if DEBUG:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]

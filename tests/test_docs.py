@@ -34,6 +34,7 @@ OF_THE_SHELL = {
     "TWILIO_OAI",
     "RACES_CROWDED",
     "PYTHON",
+    "BOT_SECRET",
 }
 # Names in the code and on the wire that look like settings.
 OTHER_CAPITALS = {"OPT_OUT", "HUMAN_HANDOFF"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,9 +11,9 @@ from django.conf import settings
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from conversations import texts
+from conversations import outward, texts
 from conversations.models import Queue, Sender
-from conversations.models.organization import PER_SECOND
+from conversations.models.organization import ELSEWHERE, PER_SECOND
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -66,6 +67,16 @@ SHAPES = {
     "account_sid": (r"AC[0-9A-Za-z]{32}", "AC0123456789abcdef0123456789abcdef"),
     "messaging_service_sid": (r"MG[0-9A-Za-z]{32}", "MG0123456789abcdef0123456789abcdef"),
     "api_key_sid": (r"SK[0-9A-Za-z]{32}", "SK0123456789abcdef0123456789abcdef"),
+}
+REFUSED = {
+    "form": _("Write a whole web address, beginning with https://."),
+    "scheme": _(
+        "Write an address beginning with https://. Only hosts in INTERNAL_HOSTS may be called by http."
+    ),
+    "credentials": _(
+        "Write the address without a name and a password in it; the signature takes their place."
+    ),
+    "private": _("This is an address of a private network. Name its host in INTERNAL_HOSTS if it is meant."),
 }
 PLACED = {texts.WAITING, texts.POSITION}
 """Where the customer's place in the queue may be named."""
@@ -172,16 +183,29 @@ class SenderForm(ModelForm):
         _("Secondary token"), _("While the token is rotated: what either of the two has signed is accepted.")
     )
     api_key_secret = _secret(_("API key secret"))
+    bot_secret = _secret(
+        _("secret of your bot"), _("Signs each question. Left empty, one is made and shown to you once.")
+    )
     finish_rotation = forms.BooleanField(
         label=_("Finish the rotation: the secondary token takes the first one's place"), required=False
     )
+    made_secret = ""
+    """One that was made because none was typed."""
     forget_secondary = forms.BooleanField(label=_("Forget the secondary token"), required=False)
 
     class Meta:
         model = Sender
         fields = (
             *("name", "address", "account_sid", "auth_token", "messaging_service_sid"),
-            *("api_key_sid", "api_key_secret", "bot_engine", "per_second", "shows_typing", "paused"),
+            *(
+                "api_key_sid",
+                "api_key_secret",
+                "bot_engine",
+                "bot_url",
+                "per_second",
+                "shows_typing",
+                "paused",
+            ),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -202,9 +226,20 @@ class SenderForm(ModelForm):
         stored = bool(self.instance.api_key_secret) and given.get("api_key_sid") == self.instance.api_key_sid
         if given.get("api_key_sid") and not (given.get("api_key_secret") or stored):
             self.add_error("api_key_secret", _("The API key needs its secret."))
+        self._check_bot(given)
         if given.get("secondary_token") and (given.get("finish_rotation") or given.get("forget_secondary")):
             self.add_error("secondary_token", _("Either a new secondary token or the end of the rotation."))
         return given
+
+    def _check_bot(self, given: dict[str, Any]) -> None:
+        url = given.get("bot_url") or ""
+        if not url and given.get("bot_engine") in ELSEWHERE:
+            self.add_error("bot_url", _("Your own bot needs the address at which it is asked."))
+        if url:
+            try:
+                outward.checked(url)
+            except outward.AddressRefused as refused:
+                self.add_error("bot_url", REFUSED[refused.code])
 
     def _post_clean(self) -> None:
         """Before the instance takes the new SID, ``clean`` has compared it with the old one."""
@@ -213,9 +248,11 @@ class SenderForm(ModelForm):
             self._take_secrets(self.instance)
 
     def _take_secrets(self, sender: Sender) -> None:
-        for name in ("auth_token", "secondary_token", "api_key_secret"):
+        for name in ("auth_token", "secondary_token", "api_key_secret", "bot_secret"):
             if typed := self.cleaned_data.get(name):
                 setattr(sender, name, typed)
+        if sender.bot_url and not sender.bot_secret:
+            sender.bot_secret = self.made_secret = secrets.token_urlsafe(32)
         if not sender.api_key_sid:
             sender.api_key_secret = ""
         if self.cleaned_data.get("finish_rotation"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.forms import ChoiceField, Textarea, TextInput
 from django.http import HttpRequest
@@ -80,6 +80,7 @@ SECRETS = {
     "auth_token": "auth_token_encrypted",
     "secondary_token": "secondary_token_encrypted",
     "api_key_secret": "api_key_secret_encrypted",
+    "bot_secret": "bot_secret_encrypted",
 }
 ENDS_A_ROTATION = {"finish_rotation", "forget_secondary"}
 
@@ -91,6 +92,15 @@ class SenderAdmin(base.Scoped):
     tried_again = wording.shown("due_at", _("tried again"))
     fieldsets = (
         (None, {"fields": ("name", "address", "bot_engine")}),
+        (
+            _("Your own bot"),
+            {
+                "fields": ("bot_url", "bot_secret"),
+                "description": _(
+                    "Asked where it stands as the bot above. docs/bots.md says what it is sent."
+                ),
+            },
+        ),
         (
             _("Pace and pauses"),
             {
@@ -145,10 +155,18 @@ class SenderAdmin(base.Scoped):
             self._save_what_changed(obj, form)
         else:
             super().save_model(request, obj, form, change)
+        if form.made_secret:
+            said = gettext("The secret of your bot, shown this once: %(secret)s")
+            messages.warning(request, said % {"secret": form.made_secret})
         reconcile.soon(obj, now=clock.now())
 
     def _save_what_changed(self, obj: Sender, form: Any) -> None:
         named = {SECRETS.get(name, name) for name in form.changed_data} - ENDS_A_ROTATION
+        if form.made_secret:
+            named.add(SECRETS["bot_secret"])
+        if {"bot_engine", "bot_url"} & named:
+            named |= {"bot_failures", "bot_rests_until"}  # the next one is asked afresh
+            obj.bot_failures, obj.bot_rests_until = 0, None
         if set(form.changed_data) & (set(SECRETS) | ENDS_A_ROTATION | {"api_key_sid"}):
             named |= set(SECRETS.values()) | {"secondary_signed_at"}
         obj.save(update_fields=named - {"paused"})

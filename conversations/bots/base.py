@@ -102,6 +102,15 @@ class BotEngine(Protocol):
     def reply(self, turn: Turn) -> Reply: ...
 
 
+class Unanswered(Exception):
+    """An engine somewhere else gave no answer that can be taken; ``again``: another attempt may end otherwise."""
+
+    def __init__(self, why: str, *, again: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(why)
+        self.again = again
+        self.retry_after = retry_after
+
+
 def load_engine(name: str) -> BotEngine:
     """The engine of that name; ``ValueError`` for one that does not exist."""
     try:

@@ -33,6 +33,7 @@ class BotTurnQuerySet(models.QuerySet["BotTurn"]):
             due_at=Case(When(latest_at__lt=due_at, then=F("latest_at")), default=Value(due_at)),
             lease_number=F("lease_number") + 1,
             leased_until=None,
+            attempts=0,
         )
         if not moved:
             self.create(

@@ -38,7 +38,12 @@ class Organization(Public):
 
 class BotEngineName(models.TextChoices):
     RULES = "rules", _("Built-in menu and answers")
+    WEBHOOK = "webhook", _("Your own bot, over HTTP")
     NONE = "none", _("No bot: straight to the queue")
+
+
+ELSEWHERE = frozenset({BotEngineName.WEBHOOK})
+"""Bots that are asked over the network."""
 
 
 class SenderQuerySet(models.QuerySet["Sender"]):
@@ -96,6 +101,17 @@ class Sender(Public, Due):
         _("bot"), max_length=20, choices=BotEngineName.choices, default=BotEngineName.RULES
     )
     bot_settings = models.JSONField(default=dict, blank=True)
+    bot_url = models.CharField(
+        _("address of your bot"),
+        max_length=500,
+        blank=True,
+        default="",
+        help_text=_("https://…: each turn is posted there, and its answer is what the bot says."),
+    )
+    bot_secret_encrypted = models.TextField(blank=True, default="", editable=False)
+    bot_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    """How many of its turns in a row were given up. Written by breaker.py only, as is the next."""
+    bot_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
     paused = models.CharField(_("paused because"), max_length=120, blank=True, default="")
     paused_code = models.PositiveIntegerField(_("Twilio's code"), null=True, blank=True, editable=False)
     paused_at = models.DateTimeField(_("paused since"), null=True, blank=True, editable=False)
@@ -162,6 +178,15 @@ class Sender(Public, Due):
     @auth_token.setter
     def auth_token(self, plain: str) -> None:
         self.auth_token_encrypted = crypto.encrypt(plain)
+
+    @property
+    def bot_secret(self) -> str:
+        """What our questions to the bot are signed with."""
+        return crypto.decrypt(self.bot_secret_encrypted)
+
+    @bot_secret.setter
+    def bot_secret(self, plain: str) -> None:
+        self.bot_secret_encrypted = crypto.encrypt(plain)
 
     @property
     def secondary_token(self) -> str:

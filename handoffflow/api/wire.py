@@ -1,31 +1,23 @@
-"""Reading a request strictly, once, before anything looks at it.
-
-What plain code accepts in silence (NaN, a key given twice) or dies of (a lone surrogate, numbers of 5,000
-digits, 100,000 brackets) is refused here.
-"""
+"""Reading a request strictly, once, before anything looks at it."""
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 from ninja.parser import Parser
 from pydantic import BaseModel
 
+from conversations import jsons
+from conversations.jsons import BadJson
 from handoffflow.api import errors
 from handoffflow.api.errors import Refused
 
 MAX_BYTES = 256 * 1024
-MAX_DEPTH = 31
-"""MariaDB stores JSON of 32 levels, and some of what is sent is stored a level further down."""
-_LARGEST = 2**63 - 1
 _JSON = re.compile(r"application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ReadyParser(Parser):
@@ -68,73 +60,11 @@ def document(request: HttpRequest) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise Refused("bad_encoding") from None
-    found = _load(text)
-    if not isinstance(found, dict):
-        raise Refused("invalid", [("", "type")])
-    for name, value in found.items():
-        _inspect(name, name, 0)
-        _inspect(name, value, 1)
-    return found
-
-
-def _load(text: str) -> Any:
-    try:
-        return json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_number,
-            parse_constant=_refuse,
-        )
-    except (ValueError, RecursionError):
-        raise Refused("bad_json") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise Refused("duplicate_key")
-    return made
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > 20 or not -_LARGEST <= int(digits) <= _LARGEST:
-        raise Refused("bad_json")
-    return int(digits)
-
-
-def _number(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise Refused("bad_json")
-    return value
-
-
-def _refuse(_constant: str) -> NoReturn:
-    raise Refused("bad_json")
-
-
-def _inspect(name: str, value: Any, depth: int) -> None:
-    """Refuse what no database or screen can hold, wherever it stands below the member ``name``."""
-    if depth > MAX_DEPTH:
-        raise Refused("bad_json")
-    if isinstance(value, str):
-        _inspect_text(name, value)
-    elif isinstance(value, dict | list):
-        for item in value:
-            _inspect(name, item, depth + 1)
-        for item in value.values() if isinstance(value, dict) else ():
-            _inspect(name, item, depth + 1)
-
-
-def _inspect_text(name: str, text: str) -> None:
-    if _SURROGATE.search(text):
-        raise Refused("bad_encoding")
-    if "\x00" in text:
-        raise Refused("invalid", [(errors.plain(name), "nul")])
+        return jsons.read(body)
+    except BadJson as bad:
+        if bad.code in {"type", "nul"}:
+            raise Refused("invalid", [(errors.plain(bad.member) if bad.member else "", bad.code)]) from None
+        raise Refused(bad.code) from None
 
 
 def is_id(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What supervisors read above every page of the console while a number is paused: why, what to do, when it is tried."""
+"""What supervisors read above every page of the console: which number is paused and why, and whose bot is silent."""
 
 from __future__ import annotations
 
@@ -34,14 +34,17 @@ class Banner:
     code: int | None
     link: str
     next: str
+    resumable: bool = True
 
 
 def of(operator: Operator, now: datetime) -> list[Banner]:
-    """One for each paused number of the company. Nobody else is told."""
+    """One for each paused number and each silent bot of the company. Nobody else is told."""
     if not operator.is_staff:
         return []
-    paused = Sender.objects.for_organization(operator.organization).exclude(paused="").order_by("pk")
-    return [_banner(sender, now) for sender in paused]
+    own = Sender.objects.for_organization(operator.organization)
+    found = list(own.exclude(paused="", bot_rests_until=None).order_by("pk"))
+    paused = [_banner(sender, now) for sender in found if sender.paused]
+    return paused + [_silent(sender, now) for sender in found if sender.bot_rests_until]
 
 
 def _banner(sender: Sender, now: datetime) -> Banner:
@@ -54,6 +57,21 @@ def _banner(sender: Sender, now: datetime) -> Banner:
         code=sender.paused_code,
         link=PAGE.format(code=sender.paused_code),
         next=wording.recent(sender.due_at, now) if sender.due_at and sender.due_at > now else "",
+    )
+
+
+def _silent(sender: Sender, now: datetime) -> Banner:
+    until = sender.bot_rests_until
+    return Banner(
+        id=f"{sender.public_id}-bot",
+        number=sender.pk,
+        text=_("The bot of %(name)s does not answer: its customers come to you at once.")
+        % {"name": sender.name},
+        todo=_("See that it runs, and that its address is right."),
+        code=None,
+        link="",
+        next=wording.recent(until, now) if until and until > now else "",
+        resumable=False,
     )
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from conversations import clock, contacts
+from conversations import clock, contacts, jsons
 from conversations.models import Conversation, Event, Handoff, Message
-from handoffflow.api import wire
 from tests.api.calls import Api, bot, caller, code, fields
 from tests.builders import (
     bubbles,
@@ -312,7 +311,7 @@ class TestRelease:
 
     def test_takes_facts_as_deep_as_every_database_stores(self) -> None:
         conversation, desk = make_held(make_operator("ana")), caller("desk")
-        accepted, refused = nested(wire.MAX_DEPTH - 1), nested(wire.MAX_DEPTH)
+        accepted, refused = nested(jsons.MAX_DEPTH - 1), nested(jsons.MAX_DEPTH)
 
         answers = [
             desk.post(at(conversation, "/handoff/release"), release(facts=facts))

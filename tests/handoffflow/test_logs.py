@@ -240,7 +240,7 @@ class TestTheLines:
             asked.release()
             raise ValueError
 
-        monkeypatch.setattr(turns, "_sound", fail)
+        monkeypatch.setattr(turns, "sound", fail)
         work.load_handlers()
         monkeypatch.setattr(work, "handlers", {"turn": work.handlers["turn"]})
         for number in (1, 2):

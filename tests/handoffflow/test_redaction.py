@@ -259,7 +259,7 @@ class TestASend:
         lines.tell_nobody("is paused: credentials_refused", f"delivery {row.public_id}")
 
     def test_of_a_bot_that_breaks(self, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(turns, "_sound", refuse)
+        monkeypatch.setattr(turns, "sound", refuse)
         says(BODY, address=ADDRESS, ProfileName=NAME)
         turn = BotTurn.objects.get()
         assert turn.due_at is not None
