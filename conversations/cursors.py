@@ -42,6 +42,10 @@ class Cursor:
         ]
         return urlsafe_b64encode(".".join(parts).encode()).decode().rstrip("=")
 
+    def reads_again(self, pk: int) -> bool:
+        """Whether a row that was read may come once more: the holes below and above it may be joined yet."""
+        return bool(self.holes) and pk > self.holes[0].first
+
     def advanced(self, seen: Iterable[int], now: float) -> Cursor:
         """The cursor after reading the rows ``seen``: all that are visible above it and in its holes."""
         ids = sorted(seen)

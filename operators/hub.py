@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import close_old_connections, connection, connections
 
-from conversations import broadcast, clock, events, wakeup
+from conversations import broadcast, clock, cursors, events, wakeup
 from conversations.models import Event
 from operators import gauges, grants, presence
 
@@ -39,7 +39,6 @@ PEOPLE_SECONDS = 0.25
 """Not more often than that, however much happens."""
 CHECK_SECONDS = 3.0
 TROUBLE_SECONDS = 1.0
-MOST_TOLD = 4 * events.MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Hub:
         self.running = False
         self._draw = draw
         self._listeners: set[Listener] = set()
-        self._told: dict[int, None] = {}
+        self._told: set[int] = set()
         self._people: presence.Snapshot | None = None
         self._people_at = 0.0
         self._version: tuple[int, float] = (0, 0.0)
@@ -227,6 +226,7 @@ class Hub:
 
     async def _tell(self, feed: events.Feed) -> None:
         news = [event for event in feed.events if self._is_news(event)]
+        self._forget(feed.cursor)
         if not news and not feed.expired:
             return
         frames = await self._drawn(news)
@@ -251,10 +251,13 @@ class Hub:
     def _is_news(self, event: Event) -> bool:
         if event.pk in self._told:
             return False
-        self._told[event.pk] = None
-        if len(self._told) > MOST_TOLD:
-            del self._told[next(iter(self._told))]
+        self._told.add(event.pk)
         return True
+
+    def _forget(self, cursor: str) -> None:
+        """However much happens: remembered is what can be read again, and nothing else."""
+        position = cursors.parse(cursor)
+        self._told = {pk for pk in self._told if position and position.reads_again(pk)}
 
     async def _pause(self, more: bool) -> None:
         """Gather for a moment what comes at once, then sleep until something does."""

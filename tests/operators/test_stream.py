@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.template.loader import render_to_string
 from django.test import AsyncClient, Client
 
-from conversations import clock, events
+from conversations import clock, cursors, events
 from conversations.models import Contact, Conversation, Event, Organization, Queue, Sender
 from operators import gauges
 from operators import hub as hubs
@@ -23,6 +23,7 @@ from tests import builders
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
 URL = "/operator/stream"
+STORM = 2_600
 FACTS = ("conversation", "seq", "kind")
 says = sync_to_async(builders.says)
 
@@ -273,6 +274,37 @@ class TestAStream:
                 assert (await slow.next())["event"] == "resync"
 
         live(story)
+
+
+class TestAStorm:
+    def test_makes_the_hub_tell_nothing_twice(self, ana: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Between two holes that were joined everything is read again, however much that is."""
+        monkeypatch.setattr(cursors, "MOST_HOLES", 1)
+        conversation = builders.make_held(ana)
+        before = Event.objects.latest("pk")
+        reading, cursor = hubs.Hub(lambda _wanted, _now: {}), str(cursors.Cursor(before.pk))
+
+        looks = []
+        for number in range(4):
+            if number < 2:
+                write(conversation, 1000 + number * STORM, STORM)
+                Event.objects.filter(seq=1001 + number * STORM).delete()  # still under way somewhere
+            feed = events.since(cursor, organization=None, limit=2 * STORM)
+            looks.append((len(feed.events), sum(map(reading._is_news, feed.events))))
+            cursor = feed.cursor
+            reading._forget(cursor)
+
+        assert looks == [(STORM - 1, STORM - 1), (STORM - 1, STORM - 1), (STORM - 1, 0), (STORM - 1, 0)]
+
+    def test_is_forgotten_when_it_is_over(self, ana: Operator) -> None:
+        write(builders.make_held(ana), 1000, 20)
+        feed = events.since(str(cursors.Cursor(Event.objects.earliest("pk").pk)), organization=None)
+        reading = hubs.Hub(lambda _wanted, _now: {})
+        assert all(map(reading._is_news, feed.events))
+
+        reading._forget(feed.cursor)
+
+        assert reading._told == set()
 
 
 class TestWhatIsDrawn:
