@@ -246,6 +246,25 @@ def test_nothing_in_the_header_covers_its_neighbour(panel: Page, ana: Operator, 
     assert acts["x"] + acts["width"] <= width
 
 
+@pytest.mark.parametrize("language", ["pt-br", "en", "es"])
+def test_nothing_sticks_out_of_the_list(panel: Page, live_server: Any, ana: Operator, language: str) -> None:
+    builders.make_operator("bia")
+    builders.make_waiting(ProfileName="Antônio Carlos Meireles")
+    Operator.objects.update(language=language)
+    panel.goto(f"{live_server.url}/operator/")
+
+    for width in (761, 960, 961, 1180, 1440, 390, 320):
+        panel.set_viewport_size({"width": width, "height": 700})
+        assert panel.evaluate(STICKS_OUT) == [], width
+
+
+STICKS_OUT = """() => {
+  const list = document.querySelector(".list"), edge = list.getBoundingClientRect().right + 0.5;
+  const seen = [...list.querySelectorAll("*")].filter((one) => one.checkVisibility() && !one.closest(".sr"));
+  return seen.filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.id || String(one.className));
+}"""
+
+
 def test_a_new_message_stops_the_finishing(panel: Page, ana: Operator) -> None:
     held = builders.make_held(ana)
     open_chat(panel, held)
