@@ -27,7 +27,7 @@ function quote(bubble) {
   field.focus();
 }
 
-/** One button for all bubbles: beside the one under the pointer. */
+/** One button for all bubbles: right beside the one under the pointer, so that the way to it leads over nothing else. */
 function offer(bubble) {
   const button = find("#quoter");
   over = bubble;
@@ -36,7 +36,7 @@ function offer(bubble) {
   if (button.hidden) return;
   const box = bubble.getBoundingClientRect(), place = chat().getBoundingClientRect(), mine = !bubble.matches(".in");
   button.style.top = `${Math.max(box.top, find("#tail").getBoundingClientRect().top) - place.top + 2}px`;
-  button.style.left = `${(mine ? box.left - button.offsetWidth - 4 : box.right + 4) - place.left}px`;
+  button.style.left = `${(mine ? box.left - button.offsetWidth : box.right) - place.left}px`;
 }
 
 document.addEventListener("pointerover", ({ target }) => {
@@ -44,7 +44,11 @@ document.addEventListener("pointerover", ({ target }) => {
   const bubble = target.closest?.("#tail .m:not(.note)");
   if (bubble !== over) offer(bubble && find(".tx", bubble) ? bubble : null);
 });
-document.addEventListener("htmx:after:swap", () => offer(null));
+/** What was drawn anew may stand elsewhere; the button stays with what is pointed at. */
+document.addEventListener("htmx:after:swap", () => {
+  const here = over?.id && find(`#${CSS.escape(over.id)}`);
+  offer(here && (here.matches(":hover") || find("#quoter")?.matches(":hover")) ? here : null);
+});
 document.addEventListener("scroll", ({ target }) => { if (target.id === "tail") offer(null); }, true);
 document.addEventListener("click", ({ target }) => { if (target.closest("#quoter")) quote(over); });
 /** By the keyboard: what is marked in the thread, else what the customer said last. */
