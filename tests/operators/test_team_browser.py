@@ -241,6 +241,14 @@ class TestTheBoard:
         expect(team.locator(f"#waits-{waiting.public_id}")).to_have_count(0)
 
 
+def listens(page: Page) -> None:
+    """What is told before this script is there is told by the page itself."""
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('supervisor'))"
+    )
+    page.wait_for_timeout(300)
+
+
 class TestAnAlert:
     def test_is_told_to_supervisors_wherever_they_are(
         self, opens: Opens, live_desk: Desk, ana: Operator, bia: Operator, caio: Operator
@@ -251,6 +259,7 @@ class TestAnAlert:
             expect(one.locator("#queue")).to_be_visible()
         while live_desk.streams < 2:
             page.wait_for_timeout(20)
+        listens(page)
 
         handoffs.requeue(
             builders.fresh(held), cause=deadlines.CAUSE, why=deadlines.UNANSWERED, now=clock.now()
@@ -270,6 +279,7 @@ class TestAnAlert:
         page = opens(caio)
         while live_desk.streams < 1:
             page.wait_for_timeout(20)
+        listens(page)
 
         desk.take_away(held, by=desk.cause(caio, "panel"), now=clock.now())
         due = Handoff.objects.get(open_for=late)
