@@ -134,8 +134,9 @@ export function deliver() {
   early().hidden = true;
   early().value = "";
   if (!text || !taken) return;
-  if (box()) insert(text);
-  else showKept(text);
+  if (box()) return insert(text);
+  keep(conversation(), text);  // whatever is drawn next shows it again
+  showKept(text);
 }
 
 export function rows() {

@@ -224,6 +224,8 @@ class TestOneKeyToTheFirstReply:
 
         expect(page.get_by_text("bia já está atendendo").first).to_be_visible()
         expect(page.get_by_label("Seu texto não foi enviado")).to_have_value("Oi, sou eu")
+        page.reload()
+        expect(page.get_by_label("Seu texto não foi enviado")).to_have_value("Oi, sou eu")
 
     @pytest.mark.parametrize("cut", [False, True], ids=["nobody waits", "no network"])
     def test_says_nothing_of_it_to_somebody_else(
