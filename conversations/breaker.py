@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from conversations.models import Sender
 
@@ -26,9 +26,8 @@ def lets(sender: Sender, now: datetime) -> bool:
 
 def answered(sender: Sender) -> None:
     """It works (again)."""
-    tired = Sender.objects.filter(pk=sender.pk).filter(Q(bot_failures__gt=0) | ~Q(bot_rests_until=None))
     if sender.bot_failures or sender.bot_rests_until:
-        tired.update(bot_failures=0, bot_rests_until=None)
+        Sender.objects.filter(pk=sender.pk).update(bot_failures=0, bot_rests_until=None)
 
 
 def gave_up(sender: Sender, now: datetime) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import models
 from django.forms import ChoiceField, Textarea, TextInput
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -155,10 +156,27 @@ class SenderAdmin(base.Scoped):
             self._save_what_changed(obj, form)
         else:
             super().save_model(request, obj, form, change)
-        if form.made_secret:
-            said = gettext("The secret of your bot, shown this once: %(secret)s")
-            messages.warning(request, said % {"secret": form.made_secret})
+        obj.shown_once = form.made_secret
         reconcile.soon(obj, now=clock.now())
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        return self._shown_once(request, obj) or super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return self._shown_once(request, obj) or super().response_change(request, obj)
+
+    def _shown_once(self, request: HttpRequest, obj: Any) -> HttpResponse | None:
+        """A secret that was made goes into this one answer, not into a message: messages are kept in a cookie."""
+        if not obj.shown_once:
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": capfirst(gettext("secret of your bot")),
+            "name": obj.name,
+            "secret": obj.shown_once,
+        }
+        return TemplateResponse(request, "admin/conversations/sender/secret.html", context)
 
     def _save_what_changed(self, obj: Sender, form: Any) -> None:
         named = {SECRETS.get(name, name) for name in form.changed_data} - ENDS_A_ROTATION

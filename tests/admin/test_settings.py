@@ -236,6 +236,31 @@ class TestSender:
         told += " ".join(map(str, Sender.objects.values_list().get(pk=sender.pk)))
         assert [secret for secret in secrets.values() if secret in told] == []
 
+    def test_shows_the_secret_of_a_bot_once_and_in_no_cookie(self, client: Client, caio: Operator) -> None:
+        sender = builders.make_sender()
+        place = f"/admin/conversations/sender/{sender.pk}/change/"
+        form = {"name": "Loja", "bot_engine": "webhook", "bot_url": "https://bot.example.com/turn"}
+
+        made = client.post(place, form)
+
+        sender.refresh_from_db()
+        assert len(sender.bot_secret) >= 32
+        assert sender.bot_secret in made.content.decode()
+        assert sender.bot_secret not in str(client.cookies)
+        assert client.post(place, form).status_code == 302
+        assert sender.bot_secret not in client.get(place).content.decode()
+
+    @pytest.mark.parametrize("url", ["", "http://bot.example.com/", "https://10.0.0.1/"])
+    def test_asks_no_bot_at_an_address_that_may_not_be_called(
+        self, client: Client, caio: Operator, url: str
+    ) -> None:
+        sender = builders.make_sender()
+        place = f"/admin/conversations/sender/{sender.pk}/change/"
+
+        client.post(place, {"name": "Loja", "bot_engine": "webhook", "bot_url": url})
+
+        assert Sender.objects.get().bot_engine == "rules"
+
     def test_ends_a_rotation_with_the_second_token_in_the_first_ones_place(
         self, client: Client, caio: Operator
     ) -> None:
