@@ -205,6 +205,7 @@ RUBBISH = {
     "too_long": b'{"messages": ["' + b"x" * 20_000 + b'"]}',
     "no_reason": b'{"handoff": {"summary": "x"}}',
     "priority": b'{"handoff": {"reason": "x", "priority": 9}}',
+    "padded": b"{}" + b" " * 70_000,
     "ten_megabytes": b'{"messages": ["' + b"x" * 10_000_000 + b'"]}',
 }
 
