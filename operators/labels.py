@@ -162,6 +162,14 @@ class ContactLink(Public):
             raise ValidationError({"url": str(error)}) from error
 
 
+def is_set_up() -> models.Q:
+    """A condition on conversations: their company has attributes or links in use."""
+    company = models.OuterRef("sender__organization")
+    shown = AttributeDefinition.objects.filter(organization=company, active=True)
+    linked = ContactLink.objects.filter(organization=company, active=True)
+    return models.Q(models.Exists(shown)) | models.Q(models.Exists(linked))
+
+
 def setup_of(organization: int) -> tuple[list[AttributeDefinition], list[ContactLink]]:
     """The attributes and the links of a company that are in use, in one statement for every panel that is drawn."""
     shown: Any = AttributeDefinition.objects.filter(organization=organization, active=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
@@ -38,11 +39,19 @@ class File:
 
 
 def of(message: Message) -> list[File]:
-    return [_file(message, attachment) for attachment in _in_order(message)]
+    return [_file(message, attachment) for attachment in held(message)]
 
 
-def _in_order(message: Message) -> list[Attachment]:
+def held(message: Message) -> list[Attachment]:
+    """In their order. Nobody asks for those of a message that came with the word that it has none."""
+    if not getattr(message, "has_files", True):
+        return []
     return sorted(message.attachments.all(), key=lambda one: one.position)
+
+
+def any_of() -> Exists:
+    """That word: for ``annotate(has_files=…)``."""
+    return Exists(Attachment.objects.filter(message=OuterRef("pk")))
 
 
 def _file(message: Message, attachment: Attachment) -> File:

@@ -159,7 +159,7 @@ def _said_elsewhere(message: Message, found: list[Card]) -> bool:
     """Whether a card or a file of the bubble says what its text would repeat."""
     if found and message.kind in cards.SAID_BY_CARD:
         return True
-    return any(file.name and file.name == message.body.strip() for file in message.attachments.all())
+    return any(file.name and file.name == message.body.strip() for file in attachments.held(message))
 
 
 def _aside(message: Message) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from conversations.models import Kind, Message
-from operators.views import kinds
+from operators.views import attachments, kinds
 
 SAID_BY_CARD = {Kind.BUTTON, Kind.LIST}
 """Kinds whose body is the card's own text."""
@@ -40,7 +40,7 @@ def of(message: Message) -> list[Card]:
 def _fallback(message: Message) -> list[Card]:
     """Media whose file is unknown still says what it was."""
     kind = Kind(message.kind)
-    if kind in _KINDS or kind in {Kind.TEXT, Kind.TEMPLATE} or message.attachments.all():
+    if kind in _KINDS or kind in {Kind.TEXT, Kind.TEMPLATE} or attachments.held(message):
         return []
     return [Card(kinds.ICONS[kind], kinds.label(kind))]
 

@@ -10,15 +10,16 @@ from django.utils.translation import gettext as _
 
 from conversations.models import Conversation, Note
 from operators import labels, links, tags
-from operators.models import AttributeDefinition, Operator
+from operators.models import AttributeDefinition, ContactLink, Operator
 from operators.views import marks, side, story, wording
 
 
 def of(
     conversation: Conversation, operator: Operator, notes: Iterable[Note], told: dict[str, Any]
 ) -> dict[str, Any]:
-    """``told`` is what is known without them. One statement, and one more where there are tags."""
-    definitions, linked = labels.setup_of(operator.organization_id)
+    """``told`` is what is known without them. A statement where a supervisor has set something up, one where there
+    are tags."""
+    definitions, linked = _setup(conversation, operator)
     contact = conversation.contact
     defined = {one.key for one in definitions}
     learned = {name: value for name, value in contact.attributes.items() if name not in defined}
@@ -31,6 +32,14 @@ def of(
         "links": _links(conversation, linked),
         "asks": _ask(operator),
     }
+
+
+def _setup(
+    conversation: Conversation, operator: Operator
+) -> tuple[list[AttributeDefinition], list[ContactLink]]:
+    if not getattr(conversation, "set_up", True):
+        return [], []
+    return labels.setup_of(operator.organization_id)
 
 
 def pinned(conversation: Conversation, operator: Operator, notes: Iterable[Note]) -> list[dict[str, Any]]:

@@ -11,10 +11,10 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from conversations import clock
+from conversations import clock, likeness
 from conversations.models import Conversation
 from conversations.models.conversation import stopped
-from operators import forms, http, mentions, preferences, presence, push, tags
+from operators import forms, http, labels, mentions, preferences, presence, push, tags
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
 from operators.views import canned_texts, failures, keymap, panes, rows, spots, timers, troubles, wording
@@ -29,7 +29,9 @@ def find(request: OperatorRequest, public_id: UUID) -> Conversation:
     found = visible.filter(public_id=public_id).annotate(
         doubts=failures.doubts(clock.now()),
         stopped=stopped(),
+        somebody=likeness.somebody(),
         tagged=tags.has_any(),
+        set_up=labels.is_set_up(),
         unanswered_since=timers.unanswered(),
         shared=Operator.objects.shared(request.operator),
     )

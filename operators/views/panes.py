@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
+from django.db.models import prefetch_related_objects
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 
@@ -15,7 +16,7 @@ from conversations.models import Conversation, Handoff, Message, Mode, Outcomes,
 from conversations.models.message import MessageQuerySet
 from operators import drafts
 from operators.models import Draft, Operator, Reason
-from operators.views import bubbles, details, offers, persons, rows, side, story, timers, wording
+from operators.views import attachments, bubbles, details, offers, persons, rows, side, story, timers, wording
 from operators.views.bubbles import Item
 from operators.views.offers import Offer
 from operators.views.timers import ReplyBy, Timer
@@ -108,7 +109,7 @@ def pane(
     handoffs = list(_handoffs(conversation))
     shown, older = _messages(conversation, after)
     first = after if after is not None else (shown[0].seq - 1 if older else 0)
-    labels = outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
+    labels = _labels(operator, handoffs)
     name = wording.contact_name(conversation)
     person = persons.of(conversation, operator)
     begins = first if older else 0
@@ -161,17 +162,18 @@ def older_items(
     conversation: Conversation, operator: Operator, before: int, now: datetime, *, after: int = 0
 ) -> tuple[list[Item], int]:
     """The page before ``before`` and after ``after``, and where the next one ends (0: there is none)."""
-    found = list(_thread(conversation).filter(seq__gt=after, seq__lt=before).newest_first()[: PAGE + 1])
+    found = _read(_thread(conversation).filter(seq__gt=after, seq__lt=before), PAGE + 1)
     more = len(found) > PAGE
     page = found[:PAGE][::-1]
     first = page[0].seq if more else 0
-    handoffs, labels = list(_handoffs(conversation)), outcome_labels(operator)
+    handoffs = list(_handoffs(conversation))
+    labels = _labels(operator, handoffs)
     begins = max(after, first - 1)
     notes = story.notes(conversation, operator, after=begins, before=before)
     lines = story.lines(
         conversation, operator, handoffs, labels, now, notes=notes, after=begins, before=before
     )
-    merged = Conversation.objects.filter(merged_into=conversation)
+    merged = persons.merged(conversation)
     end = before - 1 if before > conversation.seq else None
     lines += persons.blocks(merged, page, older=more or after > 0, end=end)
     name = wording.contact_name(conversation)
@@ -212,10 +214,14 @@ def outcome_labels(operator: Operator) -> dict[str, str]:
     return {code: str(label) for code, label in Outcomes.choices} | own
 
 
+def _labels(operator: Operator, handoffs: list[Handoff]) -> dict[str, str]:
+    return outcome_labels(operator) if any(handoff.outcome for handoff in handoffs) else {}
+
+
 def messages() -> MessageQuerySet:
-    """Messages with all that a bubble shows."""
+    """Messages with all that a bubble shows, but for the files of those that have any."""
     shown = Message.objects.select_related("reply_to", "delivery__sender", "operator")
-    return shown.prefetch_related("attachments")
+    return shown.annotate(has_files=attachments.any_of())
 
 
 def _thread(conversation: Conversation) -> MessageQuerySet:
@@ -225,10 +231,16 @@ def _thread(conversation: Conversation) -> MessageQuerySet:
 def _messages(conversation: Conversation, after: int | None) -> tuple[list[Message], bool]:
     """The bubbles to show, oldest first, and whether there are older ones."""
     if after is None:
-        found = list(_thread(conversation).newest_first()[: PAGE + 1])
+        found = _read(_thread(conversation), PAGE + 1)
         return found[:PAGE][::-1], len(found) > PAGE
-    newest = _thread(conversation).filter(seq__gt=after).newest_first()[:LONGEST_THREAD]
-    return list(newest)[::-1], after > 0
+    return _read(_thread(conversation).filter(seq__gt=after), LONGEST_THREAD)[::-1], after > 0
+
+
+def _read(thread: MessageQuerySet, most: int) -> list[Message]:
+    """The newest ones, their files in one statement or in none."""
+    found = list(thread.newest_first()[:most])
+    prefetch_related_objects([one for one in found if getattr(one, "has_files", False)], "attachments")
+    return found
 
 
 def _handoffs(conversation: Conversation) -> Any:

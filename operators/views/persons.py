@@ -25,6 +25,13 @@ def of(conversation: Conversation, operator: Operator) -> Person:
     return likeness.of(conversation, among=Conversation.objects.visible_to(operator) if asks else None)
 
 
+def merged(conversation: Conversation) -> Iterable[Conversation]:
+    """The chats that were merged into this one; nobody asks where it came with the word that there are none."""
+    if not getattr(conversation, "somebody", True):
+        return ()
+    return Conversation.objects.filter(merged_into=conversation)
+
+
 def side(person: Person, operator: Operator) -> dict[str, Any]:
     return {
         "alike": [_named(one) for one in person.alike],

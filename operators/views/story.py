@@ -68,7 +68,7 @@ def lines(
     shown = Event.objects.filter(place, conversation=conversation, kind__in=SHOWN_EVENTS)
     events = list(shown.order_by("-seq")[:MOST])
     holders = {handoff.number: handoff.operator for handoff in handoffs if handoff.operator}
-    told = _Telling(operator, labels, holders, *_parties(events, [operator, *holders.values()]))
+    told = _Telling(operator, labels, holders, *_parties(conversation, events, [operator, *holders.values()]))
     here = [note for note in notes if note.conversation_id == conversation.pk and note.seq > after]
     return [
         *(told.line(event) for event in events),
@@ -151,7 +151,7 @@ def _kind(note: Note, operator: Operator) -> str:
 
 
 def _parties(
-    events: Iterable[Event], known: Iterable[Operator]
+    conversation: Conversation, events: Iterable[Event], known: Iterable[Operator]
 ) -> tuple[dict[str, Operator], dict[str, Queue]]:
     """Whoever the events name, by public id; those who are not known yet are asked for."""
     people, queues = set(), set()
@@ -162,9 +162,12 @@ def _parties(
     here = {str(one.public_id): one for one in known}
     missing = _ids(people - here.keys())
     others = Operator.objects.filter(public_id__in=missing) if missing else ()
-    named = _ids(queues)
+    own = {str(conversation.queue.public_id): conversation.queue} if conversation.queue else {}
+    named = _ids(queues - own.keys())
     lines = Queue.objects.filter(public_id__in=named) if named else ()
-    return here | {str(one.public_id): one for one in others}, {str(one.public_id): one for one in lines}
+    return here | {str(one.public_id): one for one in others}, own | {
+        str(one.public_id): one for one in lines
+    }
 
 
 def _ids(texts: Collection[str | None]) -> list[UUID]:

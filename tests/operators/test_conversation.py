@@ -120,12 +120,12 @@ class TestThePage:
         assert "A janela de 24 horas fechou" in page
         assert 'id="composer"' not in page
 
-    def test_asks_at_most_twenty_one_things_however_long_it_is(
+    def test_asks_at_most_eighteen_things_however_long_it_is(
         self, panel: Client, ana: Operator, bia: Operator, django_assert_max_num_queries: Any
     ) -> None:
         conversation = a_long_story(ana)
 
-        with django_assert_max_num_queries(21):
+        with django_assert_max_num_queries(18):
             panel.get(place(conversation) + "?show=bot")
 
     def test_reads_back_in_pages(self, panel: Client, ana: Operator) -> None:
@@ -204,12 +204,12 @@ class TestTheThread:
         assert again.status_code == 200
         assert " cut" in text(again)
 
-    def test_asks_at_most_fifteen_things(
+    def test_asks_at_most_eleven_things(
         self, panel: Client, ana: Operator, django_assert_max_num_queries: Any
     ) -> None:
         conversation = a_long_story(ana)
 
-        with django_assert_max_num_queries(15):
+        with django_assert_max_num_queries(11):
             panel.get(place(conversation, "thread?after=0"), headers=FRAGMENT)
 
     @pytest.mark.parametrize(

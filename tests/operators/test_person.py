@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from conversations import clock, likeness
+from conversations.likeness import Person
 from conversations.models import Apart, Conversation, Mode
 from operators import people
 from operators.models import Operator
@@ -53,7 +54,14 @@ def shown(client: Client, conversation: Conversation) -> str:
 
 
 def alike(conversation: Conversation) -> list[Conversation]:
-    return likeness.of(fresh(conversation), among=Conversation.objects.all()).alike
+    """Whoever is found, and never without the condition that lets nobody ask in vain."""
+    found = likeness.of(fresh(conversation), among=Conversation.objects.all())
+    assert somebody(conversation) or found == Person()
+    return found.alike
+
+
+def somebody(conversation: Conversation) -> bool:
+    return Conversation.objects.filter(likeness.somebody(), pk=conversation.pk).exists()
 
 
 class TestTheQuestion:
@@ -88,8 +96,14 @@ class TestTheQuestion:
         people.different(first, second, operator=ana, now=clock.now())
         assert alike(first) == []
 
-    def test_is_not_asked_of_strangers(self) -> None:
-        assert alike(make_with_bot()) == []
+    @pytest.mark.parametrize(
+        "address", [JOAO, TWIN, "whatsapp:+5215512345678", "whatsapp:+551133334444", "whatsapp:+14155550100"]
+    )
+    def test_is_not_asked_of_strangers(self, address: str) -> None:
+        make_with_bot(address=OTHER)
+
+        assert alike(make_with_bot(address=address)) == []
+        assert not somebody(thread(address))
 
     def test_is_put_to_whoever_has_the_chat_and_to_supervisors(
         self, panel: Client, ana: Operator, caio: Operator

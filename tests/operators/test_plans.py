@@ -7,8 +7,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from conversations.models import Conversation
-from operators.models import Operator
+from conversations import clock
+from conversations.models import Attachment, Conversation, Message
+from operators import tags
+from operators.models import AttributeDefinition, Operator, Tag
 from tests import builders, rows
 from tests.admin.test_speed import walked
 
@@ -18,8 +20,8 @@ pytestmark = [
 ]
 MANY = 20_000
 FRAGMENT = {"HX-Request": "true"}
-LIST, THREAD, BESIDE = 8, 8, 5
-"""Statements: a list with the page around it; a thread with who asks; what stands beside and below the thread."""
+LIST, THREAD, FILES, SETUP, TAGS = 8, 8, 1, 1, 1
+"""Statements: a list with the page around it; a thread with who asks; and what some threads have."""
 
 
 @pytest.fixture
@@ -42,10 +44,10 @@ def panel(story: Conversation, client: Client) -> Client:
         ("/operator/?show=bot", LIST + 1),
         ("/operator/?sort=window", LIST),
         ("/operator/list", LIST),
-        ("{chat}", LIST + THREAD + BESIDE - 2),
-        ("{chat}thread", THREAD + BESIDE),
-        ("{chat}thread?after=5&dock=compose", THREAD + BESIDE - 1),
-        ("{chat}?before=15", THREAD + BESIDE),
+        ("{chat}", LIST + THREAD - 2),
+        ("{chat}thread", THREAD),
+        ("{chat}thread?after=5&dock=compose", THREAD - 1),
+        ("{chat}?before=15", THREAD),
     ],
 )
 def test_walks_no_large_table(panel: Client, story: Conversation, place: str, most: int) -> None:
@@ -61,3 +63,31 @@ def test_walks_no_large_table(panel: Client, story: Conversation, place: str, mo
     assert len(asked) <= most
     for statement in asked:
         assert walked(statement) == [], statement
+
+
+def test_asks_for_files_tags_and_what_is_set_up_where_there_are_some(
+    panel: Client, story: Conversation
+) -> None:
+    first = Message.objects.filter(conversation=story).order_by("seq")[0]
+    Attachment.objects.create(message=first, content_type="image/jpeg")
+    company, ana = story.sender.organization, Operator.objects.get(username="ana")
+    AttributeDefinition.objects.create(organization=company, key="cpf", name="CPF")
+    tags.add(
+        story,
+        Tag.objects.create(organization=company, name="Entrega"),
+        operator=ana,
+        door="panel",
+        now=clock.now(),
+    )
+    path = f"/operator/c/{story.public_id}/thread"
+    panel.get(path, headers=FRAGMENT)
+
+    with CaptureQueriesContext(connection) as captured:
+        page = panel.get(path, headers=FRAGMENT).content.decode()
+
+    assert "Entrega" in page
+    assert first.kind == "text"
+    assert len(captured) == THREAD + FILES + SETUP + TAGS
+    assert [walked(one["sql"]) for one in captured.captured_queries if "SELECT" in one["sql"][:8]] == [
+        []
+    ] * len(captured)
