@@ -64,7 +64,7 @@ def of(conversation: Conversation, *, among: ConversationQuerySet | None) -> Per
     return Person(merged, _asked(conversation, found, people, among) if found else [])
 
 
-def tell_apart(one: Contact, other: Contact, *, by: Operator, now: datetime) -> None:
+def tell_apart(one: Contact, other: Contact, *, by: Operator | None, now: datetime) -> None:
     """These two are not one person: nobody is asked again."""
     first, second = sorted((one, other), key=lambda contact: contact.pk)
     try:

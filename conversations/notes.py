@@ -76,11 +76,11 @@ def write(
 
 
 @atomically
-def pin(conversation: Conversation, note: Note, *, by: Operator, cause: Cause, now: datetime) -> bool:
+def pin(conversation: Conversation, note: Note, *, by: Operator | None, cause: Cause, now: datetime) -> bool:
     """Keep a note at the top of what is known of the contact; whether it was not there yet.
 
     ``conversation`` is the one that is looked at: the note's own, or where that goes on. Its row is in hand before
-    what is pinned is counted: two who pin at once take turns.
+    what is pinned is counted: two who pin at once take turns. ``by`` is None for an integration.
     """
     if note.kind == NoteKind.WHISPER:
         raise errors.NotToPin

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
 from django.db import models
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 LONGEST = 500
+LONGEST_NAME = 120
 YES, NO = "yes", "no"
 _MARKS: dict[str, Callable[[str], bool]] = {
     "9": lambda char: char.isascii() and char.isdigit(),
@@ -61,6 +63,22 @@ def line(typed: str) -> str:
         raise Wrong(_("That is too long: up to %(limit)s characters.") % {"limit": LONGEST})
     if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
         raise Wrong(_("Write it in one line, without control characters."))
+    return text
+
+
+def person(typed: str) -> str:
+    """A contact's name."""
+    text = " ".join(line(typed).split())
+    if len(text) > LONGEST_NAME:
+        raise Wrong(_("That is too long: up to %(limit)s characters.") % {"limit": LONGEST_NAME})
+    return text
+
+
+def language(typed: str) -> str:
+    """The language a contact is written to in."""
+    text = line(typed)
+    if text not in dict(settings.LANGUAGES):
+        raise Wrong(_("Choose one of the list."))
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from conversations import errors, handoffs, interactive, replies, templates
 from conversations.atomically import atomically
@@ -50,11 +50,20 @@ def claim(
     )
 
 
-def claim_next(operator: Operator, *, door: Door, now: datetime) -> Conversation | None:
+def claim_next(
+    operator: Operator,
+    *,
+    door: Door,
+    now: datetime,
+    by: Cause | None = None,
+    among: QuerySet[Conversation] | None = None,
+) -> Conversation | None:
     """The next one waiting: offered to me first, then priority, then who has waited longest. None when nobody
     waits that I may take; a lost race goes on to the next in turn. Whoever is really there goes before the
-    demo's customers."""
+    demo's customers. ``by`` asks in their name, and only for what is ``among`` these."""
     waiting = Conversation.objects.visible_to(operator).queued().select_related("sender", "contact", "queue")
+    if among is not None:
+        waiting = waiting.filter(pk__in=among.order_by().values("pk"))
     others = waiting.filter(offered_to=None)
     for line in (
         waiting.filter(offered_to=operator),
@@ -63,7 +72,7 @@ def claim_next(operator: Operator, *, door: Door, now: datetime) -> Conversation
     ):
         for conversation in line.in_turn()[:TRIES]:
             try:
-                claim(conversation, operator=operator, door=door, now=now, epoch=conversation.epoch)
+                claim(conversation, operator=operator, door=door, now=now, epoch=conversation.epoch, by=by)
             except (errors.AlreadyClaimed, errors.StaleEpoch):
                 continue
             return conversation
@@ -220,11 +229,12 @@ def take_away(conversation: Conversation, *, by: Cause, now: datetime, epoch: in
 def hand_over_all(
     operator: Operator,
     *,
-    author: Operator,
+    author: Operator | None,
     to: Operator | None,
     note: str,
     now: datetime,
     leaves: bool = False,
+    by: Cause | None = None,
 ) -> tuple[int, int]:
     """The end of a shift: hand on all that ``operator`` holds, to ``to`` or each to its queue.
 
@@ -245,7 +255,7 @@ def hand_over_all(
                 raise errors.AgentUnavailable
             transfer(
                 conversation,
-                by=cause(author, "panel"),
+                by=by or cause(author or operator, "panel"),
                 author=author,
                 operator=operator,
                 to=target,

@@ -12,12 +12,12 @@ from conversations import messages
 from conversations.contract import Release
 from conversations.models import Resume
 from conversations.searching import Wanted
+from operators import attributes
 from operators.models import Draft
 
 LONGEST_KEY = 255
 LONGEST_SUMMARY = 2000
 LONGEST_SEARCH = 60
-LONGEST_NAME = 120
 LONGEST_WAY_BACK = 9999
 KINDS = ("people", "messages", "notes")
 GAP = "gap-"
@@ -155,7 +155,7 @@ class StartForm:
     def read(cls, told: MultiValueDict[str, str]) -> StartForm:
         return cls(
             number=_line(told, "number")[:LONGEST_SEARCH],
-            name=" ".join(_line(told, "name").split())[:LONGEST_NAME],
+            name=" ".join(_line(told, "name").split())[: attributes.LONGEST_NAME],
             agreed=told.get("agreed") == "1",
             same={"yes": True, "no": False}.get(told.get("same") or ""),
             sender=uuid(told.get("sender")),

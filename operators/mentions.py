@@ -16,7 +16,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from conversations import errors, messages, notes, words
-from conversations.contract import Door
+from conversations.contract import Cause, Door
 from conversations.models import Conversation, Mention, Note
 from operators import desk
 from operators.models import Operator
@@ -36,19 +36,20 @@ class Colleague:
 def note(
     conversation: Conversation,
     *,
-    author: Operator,
+    author: Operator | None,
     body: str,
     door: Door,
     now: datetime,
     whisper_to: Operator | None = None,
+    by: Cause | None = None,
 ) -> Note:
-    """A note of the team's, and the row of each colleague it names."""
+    """A note of the team's, and the row of each colleague it names. ``author`` is None for an integration: ``by``."""
     text = messages.storable(body).replace("\r\n", "\n")
     return notes.add(
         conversation,
         author=author,
         body=text,
-        cause=desk.cause(author, door),
+        cause=by or (desk.cause(author, door) if author else Cause(kind="api", door=door)),
         now=now,
         whisper_to=whisper_to,
         mentioned=_meant(conversation, author, text),
@@ -57,8 +58,8 @@ def note(
 
 def colleagues(conversation: Conversation, operator: Operator) -> list[Colleague]:
     """Whoever of the team may see this conversation, by name, without the one who asks."""
-    team = list(_team(operator))
-    seeing = _seeing(conversation, operator)
+    team = list(_team(operator.organization_id))
+    seeing = _seeing(conversation)
     return [
         Colleague(one, handle)
         for one, handle in zip(team, _handles(team), strict=True)
@@ -85,33 +86,34 @@ def read(conversation: Conversation, operator: Operator, now: datetime) -> int:
     return Mention.objects.unread_by(operator).of(conversation).update(read_at=now)
 
 
-def _meant(conversation: Conversation, author: Operator, text: str) -> list[tuple[Operator, str]]:
+def _meant(conversation: Conversation, author: Operator | None, text: str) -> list[tuple[Operator, str]]:
     """Each colleague that the text names, once, as it calls them; MentionRefused for one who cannot see it."""
     places = [match.end() for match in _AT.finditer(text)][:MOST]
     if not places:
         return []
-    known = _known(list(_team(author)))
+    known = _known(list(_team(conversation.sender.organization_id)))
     longest = 2 * max(map(len, known), default=0)
     found: dict[int, tuple[Operator, str]] = {}
     for place in places:
         if named := _named(text, place, known, longest):
             found.setdefault(named[0].pk, named)
-    found.pop(author.pk, None)
-    seeing = _seeing(conversation, author) if found else set()
+    if author is not None:
+        found.pop(author.pk, None)
+    seeing = _seeing(conversation) if found else set()
     for operator, _said in found.values():
         if operator.pk not in seeing:
             raise errors.MentionRefused(name=operator.shown_name)
     return list(found.values())
 
 
-def _team(operator: Operator) -> QuerySet[Operator]:
-    team = Operator.objects.for_organization(operator.organization).filter(is_active=True)
+def _team(organization: int) -> QuerySet[Operator]:
+    team = Operator.objects.filter(organization=organization, is_active=True)
     return team.order_by("first_name", "last_name", "username")
 
 
-def _seeing(conversation: Conversation, operator: Operator) -> set[int]:
+def _seeing(conversation: Conversation) -> set[int]:
     """The ids of whoever ``Conversation.objects.visible_to`` would show it to."""
-    team = _team(operator)
+    team = _team(conversation.sender.organization_id)
     if conversation.queue_id is not None:
         here = Q(pk__in=[conversation.operator_id or 0, conversation.offered_to_id or 0])
         serving = Operator.queues.through._default_manager.filter(queue_id=conversation.queue_id)

@@ -1,4 +1,7 @@
-"""Tags of conversations: given and taken off by whoever may see the conversation, and told in its story."""
+"""Tags of conversations: given and taken off by whoever may see the conversation, and told in its story.
+
+``by`` is whoever asks for it in the operator's name.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,22 @@ from django.db.models import Exists, OuterRef, Q
 
 from conversations import events, refusals
 from conversations.atomically import atomically
-from conversations.contract import Door
+from conversations.contract import Cause, Door
 from conversations.models import Conversation
 from operators import desk
 from operators.models import Operator, Tag, Tagging
 
 
 @atomically
-def add(conversation: Conversation, tag: Tag, *, operator: Operator, door: Door, now: datetime) -> bool:
+def add(
+    conversation: Conversation,
+    tag: Tag,
+    *,
+    operator: Operator,
+    door: Door,
+    now: datetime,
+    by: Cause | None = None,
+) -> bool:
     """Whether it did not have the tag: the unique key decides between two who give it at once."""
     if of([conversation.pk]).get(conversation.pk, {}).get(tag.pk):
         return False
@@ -27,17 +38,25 @@ def add(conversation: Conversation, tag: Tag, *, operator: Operator, door: Door,
             Tagging.objects.create(conversation=conversation, tag=tag, by=operator, at=now)
     except IntegrityError:
         return False
-    return _told(conversation, "conversation.tagged", tag, operator=operator, door=door, now=now)
+    return _told(conversation, "conversation.tagged", tag, cause=by or desk.cause(operator, door), now=now)
 
 
 @atomically
-def remove(conversation: Conversation, tag: Tag, *, operator: Operator, door: Door, now: datetime) -> bool:
+def remove(
+    conversation: Conversation,
+    tag: Tag,
+    *,
+    operator: Operator,
+    door: Door,
+    now: datetime,
+    by: Cause | None = None,
+) -> bool:
     """Whether it had the tag, also from a conversation that was merged into it."""
     threads = Conversation.objects.filter(Q(pk=conversation.pk) | Q(merged_into=conversation))
     taken_off, _each = Tagging.objects.filter(conversation__in=threads.values("pk"), tag=tag).delete()
     if not taken_off:
         return False
-    return _told(conversation, "conversation.untagged", tag, operator=operator, door=door, now=now)
+    return _told(conversation, "conversation.untagged", tag, cause=by or desk.cause(operator, door), now=now)
 
 
 def of(conversations: Collection[int]) -> dict[int, dict[int, Tag]]:
@@ -65,13 +84,10 @@ def offered(conversation: Conversation) -> Iterable[Tag]:
     return Tag.objects.filter(organization=company, active=True).exclude(pk__in=has).order_by("name")
 
 
-def _told(
-    conversation: Conversation, kind: str, tag: Tag, *, operator: Operator, door: Door, now: datetime
-) -> bool:
+def _told(conversation: Conversation, kind: str, tag: Tag, *, cause: Cause, now: datetime) -> bool:
     """The number is taken after the row was written: whoever lost has changed nothing and tells nothing."""
     taken = Conversation.objects.all().take(conversation.pk, 1)
     if taken is None:
         raise refusals.of_writing(conversation)
-    cause = desk.cause(operator, door)
     events.record(taken, kind, cause=cause, seq=taken.seq, now=now, tag=str(tag.public_id))
     return True

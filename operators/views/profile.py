@@ -18,7 +18,6 @@ from conversations.models import Contact, Conversation
 from conversations.profiles import LANGUAGE, NAME, Change
 from operators import attributes, desk, http, labels
 from operators.attributes import Kind, Wrong
-from operators.forms import LONGEST_NAME
 from operators.http import OperatorRequest, operator_required
 from operators.models import AttributeDefinition
 from operators.views import pages, wording
@@ -167,12 +166,7 @@ def _change(one: Field, person: Contact, value: Any) -> Change:
 def _value(one: Field, typed: str) -> Any:
     if one.definition is not None:
         return one.definition.parse(typed)
-    text = " ".join(attributes.line(typed).split())
-    if one.name == LANGUAGE and text not in dict(settings.LANGUAGES):
-        raise Wrong(_("Choose one of the list."))
-    if len(text) > LONGEST_NAME:
-        raise Wrong(_("That is too long: up to %(limit)s characters.") % {"limit": LONGEST_NAME})
-    return text
+    return attributes.language(typed) if one.name == LANGUAGE else attributes.person(typed)
 
 
 def _reads(one: Field, person: Contact) -> str:
