@@ -81,6 +81,28 @@ def people(wanted: Wanted, *, among: ConversationQuerySet, company: int) -> Foun
     return Found(rows[:PEOPLE], more=len(rows) > PEOPLE)
 
 
+def anybody(wanted: Wanted, *, company: int) -> Q:
+    """A condition on contacts: they are called so, or have such a number. Nothing looked for is nobody."""
+    known = Contact.objects.filter(organization=company)
+    found = Q(pk__in=[])
+    for theirs in _theirs(known, wanted, company):
+        found |= person(theirs)
+    return found
+
+
+def person(theirs: QuerySet[Contact]) -> Q:
+    """A condition on contacts: these, and whoever one of them was merged into."""
+    return Q(pk__in=theirs.values("pk")) | Q(pk__in=theirs.exclude(merged_into=None).values("merged_into"))
+
+
+def named(beginning: str) -> Q:
+    """A condition on contacts: the name, or its last word, begins like this."""
+    wanted = words.normalise(beginning)
+    if not wanted:
+        return Q(pk__in=[])
+    return Q(**begins("search_name", wanted)) | Q(**begins("search_surname", wanted))
+
+
 def said(wanted: Wanted, *, among: ConversationQuerySet, back: int = 0) -> Found[Message]:
     """What was said with these words; ``back`` spans ago where no index knows them."""
     return _lines(Message.objects.select_related("operator"), wanted, among, back)

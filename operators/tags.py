@@ -1,6 +1,6 @@
 """Tags of conversations: given and taken off by whoever may see the conversation, and told in its story.
 
-``by`` is whoever asks for it in the operator's name.
+``by`` is whoever asks for it, in an operator's name or in their own.
 """
 
 from __future__ import annotations
@@ -42,21 +42,13 @@ def add(
 
 
 @atomically
-def remove(
-    conversation: Conversation,
-    tag: Tag,
-    *,
-    operator: Operator,
-    door: Door,
-    now: datetime,
-    by: Cause | None = None,
-) -> bool:
+def remove(conversation: Conversation, tag: Tag, *, by: Cause, now: datetime) -> bool:
     """Whether it had the tag, also from a conversation that was merged into it."""
     threads = Conversation.objects.filter(Q(pk=conversation.pk) | Q(merged_into=conversation))
     taken_off, _each = Tagging.objects.filter(conversation__in=threads.values("pk"), tag=tag).delete()
     if not taken_off:
         return False
-    return _told(conversation, "conversation.untagged", tag, cause=by or desk.cause(operator, door), now=now)
+    return _told(conversation, "conversation.untagged", tag, cause=by, now=now)
 
 
 def of(conversations: Collection[int]) -> dict[int, dict[int, Tag]]:

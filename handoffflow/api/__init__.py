@@ -12,7 +12,27 @@ from django.urls import URLPattern, URLResolver, re_path
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from handoffflow.api import conversations, docs, errors, handoffs, messages, moving, openapi, templates, wire
+from handoffflow.api import (
+    contacts,
+    conversations,
+    docs,
+    errors,
+    handoffs,
+    inbound,
+    messages,
+    moving,
+    notes,
+    openapi,
+    people,
+    reading,
+    sends,
+    setup,
+    starting,
+    tags,
+    team,
+    templates,
+    wire,
+)
 
 View = Callable[..., HttpResponseBase]
 
@@ -39,11 +59,11 @@ api = Api(
     openapi_url="/openapi.json",
     urls_namespace="api-1",
 )
-api.add_router("", conversations.router)
-api.add_router("", handoffs.router)
-api.add_router("", moving.router)
-api.add_router("", messages.router)
-api.add_router("", templates.router)
+for _subject in (
+    *(conversations, starting, reading, handoffs, moving, messages, sends, templates),
+    *(notes, tags, people, contacts, team, setup, inbound),
+):
+    api.add_router("", _subject.router)
 for _kind in (Exception, *api._exception_handlers):
     api.add_exception_handler(_kind, errors.answer)
 

@@ -57,6 +57,33 @@ CODES: dict[str, Problem] = {
     "not_waiting": Problem(409, "Not waiting", "This conversation is not waiting for a person."),
     "not_yours": Problem(409, "Not yours", "Another agent serves this conversation."),
     "with_bot": Problem(409, "With the bot", "The conversation is with the bot: assign it first."),
+    "nobody_waits": Problem(409, "Nobody waits", "Nobody is waiting whom this agent may take."),
+    "waits_in_queue": Problem(
+        409, "Waits in the queue", "They have asked for a person and wait: assign the conversation instead."
+    ),
+    "same_person": Problem(
+        409,
+        "Same person?",
+        "Somebody is known by this number with or without its ninth digit: say so with same, true or false.",
+    ),
+    "profile_changed": Problem(
+        409, "Profile changed", "Somebody else changed it at the same moment. Read it and try again."
+    ),
+    "not_to_pin": Problem(409, "Not to be pinned", "A whisper is for one person."),
+    "pins_full": Problem(409, "Pins full", "As many notes are pinned as fit: unpin one first."),
+    "cannot_merge": Problem(
+        409,
+        "Cannot merge",
+        "These two cannot become one: itself, other_sender, merged, or has_merged (separate those first).",
+    ),
+    "not_merged": Problem(409, "Not merged", "These two are not one any more."),
+    "not_retryable": Problem(409, "Not retryable", "Sending it again cannot change the result."),
+    "already_settled": Problem(
+        409, "Already settled", "The message is no longer what it was: somebody or Twilio was faster."
+    ),
+    "nothing_to_replay": Problem(
+        409, "Nothing to replay", "It is being tried at this moment, or has come through already."
+    ),
     "idempotency_in_progress": Problem(
         409, "In progress", "A request with this Idempotency-Key is still running.", {"Retry-After": "1"}
     ),
@@ -79,6 +106,13 @@ CODES: dict[str, Problem] = {
         "It is not approved (not_approved), or advertises without consent (no_consent).",
     ),
     "opted_out": Problem(422, "Opted out", "The customer asked not to be written to."),
+    "invalid_number": Problem(422, "Invalid number", "Send the whole number with its country code: +55…"),
+    "consent_required": Problem(
+        422, "Consent required", "Nobody is written to first who has not agreed to it: agreed."
+    ),
+    "mention_refused": Problem(
+        422, "Mention refused", "A colleague who is mentioned may not see this conversation."
+    ),
     "empty_message": Problem(422, "Empty message", "There is nothing in the message."),
     "message_too_long": Problem(422, "Message too long", "The message is longer than is accepted."),
     "idempotency_mismatch": Problem(

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from conversations import clock, notes
 from conversations.models import Queue
-from handoffflow.api import once, openapi, render, schemas, wire
+from handoffflow.api import once, openapi, reach, render, schemas, wire
 from handoffflow.api.auth import Access, ApiRequest, Caller
 from handoffflow.api.errors import Refused
 from handoffflow.models import Scope
@@ -48,7 +48,13 @@ class Decline(schemas.Body):
     agent_id: schemas.Id | None = Field(default=None, description="To whom it is offered; in a session: you.")
 
 
-_NO_BODY = Decline()
+class Requeue(schemas.Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"epoch": 3}]})
+
+    epoch: schemas.Seq | None = None
+
+
+_NO_BODY, _WHENEVER = Decline(), Requeue()
 
 
 @router.post(
@@ -76,6 +82,17 @@ def decline_handoff(request: ApiRequest, conv_id: str, body: Decline = _NO_BODY)
     return once.perform(request, lambda: _decline(request.auth, conv_id, body))
 
 
+@router.post(
+    "/conversations/{conv_id}/handoff/requeue",
+    auth=Access(Scope.DESK),
+    response={200: schemas.Conversation},
+    openapi_extra=openapi.codes("not_human", "stale_epoch", "merged"),
+)
+def requeue_handoff(request: ApiRequest, conv_id: str, body: Requeue = _WHENEVER) -> HttpResponse:
+    """Back to the front of the queue, whoever has it. Scope admin, or a supervisor."""
+    return once.perform(request, lambda: _requeue(request.auth, conv_id, body))
+
+
 def _transfer(caller: Caller, conv_id: str, body: Transfer) -> HttpResponse:
     conversation = caller.conversation(conv_id)
     person = caller.operator
@@ -96,6 +113,13 @@ def _decline(caller: Caller, conv_id: str, body: Decline) -> HttpResponse:
     conversation = caller.conversation(conv_id)
     agent = caller.agent(body.agent_id)
     desk.decline(conversation, operator=agent, door="api", now=clock.now(), by=caller.cause())
+    return render.conversation(conversation)
+
+
+def _requeue(caller: Caller, conv_id: str, body: Requeue) -> HttpResponse:
+    reach.supervised(caller)
+    conversation = caller.conversation(conv_id)
+    desk.take_away(conversation, by=caller.cause(), now=clock.now(), epoch=body.epoch)
     return render.conversation(conversation)
 
 

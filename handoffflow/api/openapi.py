@@ -33,6 +33,8 @@ _EXTRAS: dict[str, dict[str, Any]] = {
     "template_refused": {"reason": "not_approved"},
     "unread_message": {"messages": []},
     "message_too_long": {"limit": 20000},
+    "pins_full": {"limit": 5},
+    "cannot_merge": {"reason": "other_sender"},
 }
 _PROBLEM = {
     "type": "object",
@@ -55,6 +57,8 @@ _PROBLEM = {
         },
     },
 }
+# Whatever is named in an address is named by its id.
+_ID = {"type": "string", "format": "uuid"}
 _DESCRIPTION = """\
 Conversations, handoffs and messages of the desk, for bots and integrations.
 
@@ -113,7 +117,8 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
     operation["operationId"] = operation["operationId"].rsplit("_api_", 1)[-1].split("_", 1)[-1]
     operation["security"] = [{"key": []}, {"session": []}]
     for parameter in operation["parameters"]:
-        parameter["schema"] = _plain(parameter["schema"], parameter["name"])
+        in_path = parameter["in"] == "path"
+        parameter["schema"] = dict(_ID) if in_path else _plain(parameter["schema"])
     operation["parameters"] += operation.pop("x-parameters", [])
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["schema"] = _plain(content["schema"])
@@ -123,7 +128,7 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
     operation.pop("x-headers", None)
     answers |= operation.pop("x-responses", {})
     refusals = [*_EVERYWHERE, *operation.pop("x-codes")]
-    refusals += ["not_found"] if "{conv_id}" in path else []
+    refusals += ["not_found"] if writes or "{" in path else []
     if writes:
         refusals += _WRITES
         _allow_repeating(operation)
@@ -131,10 +136,8 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
     operation["responses"] = {str(status): answers[status] for status in sorted(answers)}
 
 
-def _plain(schema: dict[str, Any], name: str = "") -> dict[str, Any]:
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     """Without pydantic's detours: in a query nothing is null, and one reference needs no ``allOf``."""
-    if name in {"conv_id", "media_id"}:
-        return {"type": "string", "format": "uuid"}
     options = schema.get("anyOf") or schema.get("allOf") or []
     return next((option for option in options if option.get("type") != "null"), schema)
 

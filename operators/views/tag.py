@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from conversations import clock
-from operators import forms, http
+from operators import desk, forms, http
 from operators import tags as desk_tags
 from operators.http import OperatorRequest, operator_required
 from operators.models import Tag
@@ -44,7 +44,7 @@ def tags(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 def remove(request: OperatorRequest, public_id: UUID, tag_id: UUID) -> HttpResponse:
     conversation = pages.find(request, public_id)
     found = _tag(request, tag_id, offered=False)
-    desk_tags.remove(conversation, found, operator=request.operator, door="panel", now=clock.now())
+    desk_tags.remove(conversation, found, by=desk.cause(request.operator, "panel"), now=clock.now())
     return pages.answer(request, public_id)
 
 
