@@ -128,10 +128,24 @@ def address(route: str, world: World) -> str:
     parts = route.split("/")
     thing = world.shown.get(parts[2]) if parts[0] == "admin" and len(parts) > 3 else None
     number = str(thing.pk) if thing else "1"
+    path = fill("/" + route, world)
+    return re.sub(r"<[^>]+>", number, path)
+
+
+def fill(text: str, world: World) -> str:
+    """With the ids of what there is in it, for what is named."""
     filled = {
         "<uuid:public_id>": str(world.held.public_id),
         "<conv_id>": str(world.held.public_id),
         "<media_id>": str(world.sent.public_id),
+        "<message_id>": str(world.said.public_id),
+        "<note_id>": str(world.shown["note"].public_id),
+        "<tag_id>": str(world.shown["tag"].public_id),
+        "<contact_id>": str(world.held.contact.public_id),
+        "<agent_id>": str(world.shown["operator"].public_id),
+        "<sender_id>": str(world.held.sender.public_id),
+        "<webhook_id>": str(world.shown["inboundwebhook"].public_id),
+        "<other_id>": str(world.other.public_id),
         "<uuid:sender_id>": str(world.held.sender.public_id),
         "<uuid:message_id>": str(world.said.public_id),
         "<uuid:attachment_id>": str(world.sent.public_id),
@@ -146,10 +160,9 @@ def address(route: str, world: World) -> str:
         "^": "",
         "$": "",
     }
-    path = "/" + route
     for name, value in filled.items():
-        path = path.replace(name, value)
-    return re.sub(r"<[^>]+>", number, path)
+        text = text.replace(name, value)
+    return text
 
 
 def visitor(world: World, name: str, **options: Any) -> Client:
@@ -178,9 +191,8 @@ NO_FORM = "302 405 405 405 405"
 def status(client: Client, method: str, route: str, world: World) -> int:
     content: dict[str, Any] = {}
     if route.startswith("api/v1/") and method == "POST":
-        document = json.dumps(addresses.DOCUMENTS.get(route, {})).replace(
-            '"own"', f'"{own_id(client, world)}"'
-        )
+        document = fill(json.dumps(addresses.DOCUMENTS.get(route, {})), world)
+        document = document.replace('"own"', f'"{own_id(client, world)}"')
         content = {"data": document, "content_type": "application/json"}
     cookies = SimpleCookie({name: morsel.value for name, morsel in client.cookies.items()})
     with transaction.atomic():

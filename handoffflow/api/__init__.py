@@ -27,7 +27,6 @@ from handoffflow.api import (
     reading,
     sends,
     setup,
-    starting,
     tags,
     team,
     templates,
@@ -60,7 +59,7 @@ api = Api(
     urls_namespace="api-1",
 )
 for _subject in (
-    *(conversations, starting, reading, handoffs, moving, messages, sends, templates),
+    *(conversations, reading, handoffs, moving, messages, sends, templates),
     *(notes, tags, people, contacts, team, setup, inbound),
 ):
     api.add_router("", _subject.router)

@@ -1,4 +1,4 @@
-"""Reading conversations: one, a list, and the queue."""
+"""Conversations: one, a list, the queue, and a new one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ninja import Query, Router
 
 from conversations.models import Mode
 from conversations.models.conversation import ConversationQuerySet
-from handoffflow.api import openapi, pages, present, render, schemas
+from handoffflow.api import once, openapi, pages, present, render, schemas, starting
 from handoffflow.api.auth import Access, ApiRequest
 from handoffflow.api.errors import Refused
 from handoffflow.models import Scope
@@ -67,6 +67,17 @@ def list_conversations(request: ApiRequest, filters: Query[schemas.ConversationF
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
     return render.document(_page(rows, ("-pk",), filters, name="conversations"))
+
+
+@router.post(
+    "/conversations",
+    auth=Access(Scope.DESK),
+    response={201: schemas.Conversation},
+    openapi_extra=openapi.codes(*starting.CODES),
+)
+def start_conversation(request: ApiRequest, body: starting.Start) -> HttpResponse:
+    """Write to a number with a template. The agent holds the conversation from then on, in one of their places."""
+    return once.perform(request, lambda: starting.begin(request, body))
 
 
 @router.get(

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from ninja import Router
 from pydantic import ConfigDict, Field
 
 from conversations import clock
 from conversations.models import Sender, Template
-from handoffflow.api import once, openapi, reach, render, schemas
-from handoffflow.api.auth import Access, ApiRequest, Caller
+from handoffflow.api import once, reach, render, schemas
+from handoffflow.api.auth import ApiRequest, Caller
 from handoffflow.api.errors import Refused
-from handoffflow.models import Scope
 from operators import attributes, outbound
 from operators.attributes import Wrong
-
-router = Router(tags=["conversations"])
 
 
 class Start(schemas.Body):
@@ -51,22 +47,14 @@ class Start(schemas.Body):
     )
 
 
-@router.post(
-    "/conversations",
-    auth=Access(Scope.DESK),
-    response={201: schemas.Conversation},
-    openapi_extra=openapi.codes(
-        *("already_claimed", "at_capacity", "agent_unavailable", "waits_in_queue", "same_person"),
-        *("unknown_agent", "unknown_template", "template_refused", "invalid_number", "consent_required"),
-        *("opted_out", "merged", "stale_epoch"),
-    ),
+CODES = (
+    *("already_claimed", "at_capacity", "agent_unavailable", "waits_in_queue", "same_person"),
+    *("unknown_agent", "unknown_template", "template_refused", "invalid_number", "consent_required"),
+    *("opted_out", "merged", "stale_epoch"),
 )
-def start_conversation(request: ApiRequest, body: Start) -> HttpResponse:
-    """Write to a number with a template. The agent holds the conversation from then on, in one of their places."""
-    return once.perform(request, lambda: _start(request, body))
 
 
-def _start(request: ApiRequest, body: Start) -> HttpResponse:
+def begin(request: ApiRequest, body: Start) -> HttpResponse:
     caller = request.auth
     agent = reach.speaker(caller, body.agent_id)
     sender = _sender(caller, body.sender)
