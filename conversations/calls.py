@@ -11,10 +11,21 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from conversations import breaker, clock, leases, outward, questions, trace, turns, work
+from conversations import (
+    breaker,
+    clock,
+    failpoints,
+    leases,
+    outward,
+    prompting,
+    questions,
+    trace,
+    turns,
+    work,
+)
 from conversations.bots import wire
 from conversations.bots.base import HandoffRequest, Reply, Turn, Unanswered
-from conversations.models import BotTurn, Reasons, Sender
+from conversations.models import BotEngineName, BotTurn, Reasons, Sender
 from conversations.models.organization import ELSEWHERE
 from conversations.questions import Question
 
@@ -44,10 +55,13 @@ async def run(row: BotTurn, now: datetime) -> None:
     except Exception as error:  # noqa: BLE001 - an answer may be wrong in any way; a person then looks at it
         await work.in_thread(_unanswered, row, asked, Unanswered(trace.described(error)))
     else:
+        failpoints.reached("call.asked")
         await work.in_thread(_answered, row, asked, reply)
 
 
 async def _reply(turn: Turn, sender: Sender) -> Reply:
+    if sender.bot_engine == BotEngineName.LLM:
+        return await prompting.ask(turn, sender, seconds=SECONDS)
     body = wire.question(turn)
     headers = {
         "Content-Type": "application/json",

@@ -27,6 +27,7 @@ POINTS = (
     "bot.answered",
     "bot.accepting",
     "bot.accepted",
+    "call.asked",
     "reply.appended",
     "reply.accepted",
     "delivery.leased",

@@ -7,11 +7,22 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from conversations import context
-from conversations.bots.base import Answer, Turn
-from conversations.models import Author, BotAnswer, BotTurn, Conversation, Handoff, Message, TurnKind
+from conversations import context, knowledge
+from conversations.bots.base import Answer, Article, Line, Turn
+from conversations.models import (
+    Author,
+    BotAnswer,
+    BotEngineName,
+    BotTurn,
+    Conversation,
+    Handoff,
+    Message,
+    TurnKind,
+)
 
 UNTOLD = 10
+ASKED = 3
+"""Lines of the customer's that are looked up together: a question often comes in pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +51,7 @@ def _turn(row: BotTurn, conversation: Conversation, handoff: Handoff | None) -> 
         if row.kind == TurnKind.MESSAGE
         else None
     )
+    history = context.history(conversation, upto_seq=conversation.seq)
     state = dict(conversation.bot_state)
     same_session = state.pop("session", None) == conversation.bot_session
     return Turn(
@@ -51,11 +63,12 @@ def _turn(row: BotTurn, conversation: Conversation, handoff: Handoff | None) -> 
         language=conversation.contact.language,  # type: ignore[arg-type]  # checked by the admin's choices
         contact_name=conversation.contact.name,
         message=context.line(cause) if cause else None,
-        history=context.history(conversation, upto_seq=conversation.seq),
+        history=history,
         release=context.end_of_service(handoff) if handoff else None,
         state=state if same_session else {},
         attributes=conversation.contact.attributes,
         answers=_answers(conversation),
+        articles=_articles(conversation, history),
         brand=conversation.sender.name or settings.APP_NAME,
     )
 
@@ -88,3 +101,16 @@ def _answers(conversation: Conversation) -> tuple[Answer, ...]:
         )
         for row in own or rows
     )
+
+
+def _articles(conversation: Conversation, history: tuple[Line, ...]) -> tuple[Article, ...]:
+    """What the company knows about the newest question; about the ones before it where that names nothing."""
+    if conversation.sender.bot_engine != BotEngineName.LLM:
+        return ()
+    said = [line.text for line in history if line.author == "customer"][-ASKED:]
+    for question in (said[-1:], said):
+        if found := knowledge.found(
+            "\n".join(question), sender=conversation.sender, language=conversation.contact.language
+        ):
+            return found
+    return ()

@@ -130,6 +130,23 @@ def origin(name: str, default: str = "") -> str:
     return value
 
 
+def address(name: str, *, internal: frozenset[str]) -> str:
+    """Something that is called: https, or http at a host of the own network that ``internal`` names."""
+    value = text(name).rstrip("/")
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or "@" in parts.netloc or " " in value or parts.fragment:
+        raise ImproperlyConfigured(f"{name} must be a web address without credentials.")
+    if parts.scheme == "http" and parts.hostname not in internal:
+        raise ImproperlyConfigured(f"{name} is not https: name its host in INTERNAL_HOSTS if it is your own.")
+    return value
+
+
 def storage(name: str) -> dict[str, Any]:
     """Where files lie: a folder (empty), or a bucket such as ``s3://files?endpoint=https://s3.example.com&region=…``.
 

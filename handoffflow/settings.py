@@ -109,6 +109,18 @@ elif "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must name its hosts: * is only for DEBUG.")
 CSRF_TRUSTED_ORIGINS = [APP_URL]
 
+# The language model ---------------------------------------------------------------------------
+
+# What numbers use whose bot is a language model and that have no address of their own.
+LLM_URL = env.address("LLM_URL", internal=INTERNAL_HOSTS)
+LLM_MODEL = env.text("LLM_MODEL")
+LLM_API_KEY = env.text("LLM_API_KEY", pattern=r"[!-~]+", example="the key as the provider shows it")
+if LLM_URL and not LLM_MODEL:
+    raise ImproperlyConfigured("LLM_URL is set and LLM_MODEL is not: set both or neither.")
+for _name in ("LLM_MODEL", "LLM_API_KEY"):
+    if not LLM_URL and globals()[_name]:
+        raise ImproperlyConfigured(f"{_name} is set and LLM_URL is not: set it as well.")
+
 # Applications ---------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

@@ -39,6 +39,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Article:
+    """A piece of what the company knows, found for this turn."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseContext:
     """The explicit end of human service: without it bots stay silent or repeat what a person said."""
 
@@ -71,6 +79,7 @@ class Turn:
     state: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     answers: tuple[Answer, ...] = ()
+    articles: tuple[Article, ...] = ()
     brand: str = ""
 
 

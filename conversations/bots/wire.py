@@ -88,17 +88,17 @@ def _time(at: datetime | None) -> str | None:
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
 
 
-class _Lenient(BaseModel):
+class Lenient(BaseModel):
     """What a bot says beside this is its own business; what it says of this has to be right."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
-class _Said(_Lenient):
+class _Said(Lenient):
     body: _Text
 
 
-class _Asked(_Lenient):
+class Asked(Lenient):
     reason: str = Field(min_length=1, max_length=40, pattern=r"\S")
     summary: str = Field(default="", max_length=4096)
     intent: str = Field(default="", max_length=120)
@@ -109,10 +109,10 @@ class _Asked(_Lenient):
     suggested_reply: str = Field(default="", max_length=4096)
 
 
-class _Answer(_Lenient):
+class _Answer(Lenient):
     messages: list[_Text | _Said] = Field(default=[], max_length=MOST_MESSAGES)
     attributes: dict[str, Any] = {}
-    handoff: _Asked | None = None
+    handoff: Asked | None = None
 
 
 def answer(body: bytes, *, state: Mapping[str, Any]) -> Reply:
@@ -139,5 +139,5 @@ def answer(body: bytes, *, state: Mapping[str, Any]) -> Reply:
 
 def _place(loc: tuple[int | str, ...]) -> str:
     """The members of ours that it goes through; a name that the bot made up stays out of logs."""
-    known = {*_Answer.model_fields, *_Asked.model_fields, *_Said.model_fields}
+    known = {*_Answer.model_fields, *Asked.model_fields, *_Said.model_fields}
     return ".".join(str(step) for step in loc if isinstance(step, int) or step in known)

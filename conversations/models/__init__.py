@@ -13,6 +13,7 @@ from conversations.models.event import Event
 from conversations.models.handoff import DueKind, Handoff, Outcomes, Reasons, Resume
 from conversations.models.heartbeat import WorkerHeartbeat
 from conversations.models.inbound import InboundWebhook, WebhookOutcome, WebhookSource
+from conversations.models.knowledge import KnowledgeArticle
 from conversations.models.mention import Mention
 from conversations.models.message import Author, Kind, Message, Status
 from conversations.models.note import Note, NoteKind
@@ -49,6 +50,7 @@ __all__ = [
     "Handoff",
     "InboundWebhook",
     "Kind",
+    "KnowledgeArticle",
     "Mention",
     "Message",
     "Mode",

@@ -39,10 +39,11 @@ class Organization(Public):
 class BotEngineName(models.TextChoices):
     RULES = "rules", _("Built-in menu and answers")
     WEBHOOK = "webhook", _("Your own bot, over HTTP")
+    LLM = "llm", _("Language model")
     NONE = "none", _("No bot: straight to the queue")
 
 
-ELSEWHERE = frozenset({BotEngineName.WEBHOOK})
+ELSEWHERE = frozenset({BotEngineName.WEBHOOK, BotEngineName.LLM})
 """Bots that are asked over the network."""
 
 
@@ -109,6 +110,7 @@ class Sender(Public, Due):
         help_text=_("https://…: each turn is posted there, and its answer is what the bot says."),
     )
     bot_secret_encrypted = models.TextField(blank=True, default="", editable=False)
+    llm_key_encrypted = models.TextField(blank=True, default="", editable=False)
     bot_failures = models.PositiveSmallIntegerField(default=0, editable=False)
     """How many of its turns in a row were given up. Written by breaker.py only, as is the next."""
     bot_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -187,6 +189,15 @@ class Sender(Public, Due):
     @bot_secret.setter
     def bot_secret(self, plain: str) -> None:
         self.bot_secret_encrypted = crypto.encrypt(plain)
+
+    @property
+    def llm_key(self) -> str:
+        """What the endpoint of the language model knows us by. Goes to the address it was typed for, and no other."""
+        return crypto.decrypt(self.llm_key_encrypted)
+
+    @llm_key.setter
+    def llm_key(self, plain: str) -> None:
+        self.llm_key_encrypted = crypto.encrypt(plain)
 
     @property
     def secondary_token(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,12 +24,19 @@ class Said:
 
 @dataclass
 class Bot:
-    """``says`` are its next answers; the last one is repeated."""
+    """``says`` are its next answers, and the last one is repeated; or ``thinks`` makes each from what it is asked."""
 
     port: int
     says: list[Said] = field(default_factory=lambda: [Said()])
     asked: list[dict[str, Any]] = field(default_factory=list)
     raw: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    thinks: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+    def answer(self, asked: dict[str, Any]) -> Said:
+        if self.thinks:
+            return Said(self.thinks(asked))
+        return self.says.pop(0) if len(self.says) > 1 else self.says[0]
 
     @property
     def url(self) -> str:
@@ -45,7 +52,8 @@ def serving() -> Iterator[Bot]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             bot.raw.append((dict(self.headers), body))
             bot.asked.append(json.loads(body))
-            said = bot.says.pop(0) if len(bot.says) > 1 else bot.says[0]
+            bot.paths.append(self.path)
+            said = bot.answer(bot.asked[-1])
             time.sleep(said.after)
             if not said.status:
                 self.close_connection = True
