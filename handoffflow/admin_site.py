@@ -16,7 +16,7 @@ SECTIONS = (
     (_("Team and queues"), ("Operator", "Queue", "CannedReply", "Reason")),
     (_("Contacts"), ("Tag", "AttributeDefinition", "ContactLink")),
     (_("Conversations and services"), ("Conversation", "Message", "Handoff")),
-    (_("Bot and numbers"), ("BotAnswer", "Sender", "Template")),
+    (_("Bot and numbers"), ("BotAnswer", "KnowledgeArticle", "Sender", "Template")),
     (_("Integration"), ("ApiKey", "InboundWebhook", "Delivery")),
     (_("Audit"), ("AuditEntry",)),
 )

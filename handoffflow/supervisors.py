@@ -17,6 +17,7 @@ MAY = {
     "conversations.delivery": ("view",),
     "conversations.handoff": ("view",),
     "conversations.inboundwebhook": ("view",),
+    "conversations.knowledgearticle": ("view", "add", "change", "delete"),
     "conversations.message": ("view",),
     "conversations.queue": ("view", "add", "change", "delete"),
     "conversations.sender": ("view", "add", "change"),

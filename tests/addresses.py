@@ -245,6 +245,8 @@ ADMIN: Table = {
     "admin/conversations/template/sync/": staff(GET="405", POST="302"),
     **pages_of("conversations/queue", make=True, change=True, delete=True),
     **pages_of("conversations/botanswer", make=True, change=True, delete=True),
+    **pages_of("conversations/knowledgearticle", make=True, change=True, delete=True),
+    "admin/conversations/knowledgearticle/try/": staff(GET="200", POST="200"),
     **pages_of("conversations/sender", make=True, change=True, delete=False),
     **pages_of("handoffflow/apikey", make=True, change=False, delete=False),
     **pages_of("operators/operator", make=True, change=True, delete=False),

@@ -18,7 +18,16 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from conversations import audit, clock, media, notes
-from conversations.models import Attachment, BotAnswer, Conversation, Delivery, InboundWebhook, Message, Queue
+from conversations.models import (
+    Attachment,
+    BotAnswer,
+    Conversation,
+    Delivery,
+    InboundWebhook,
+    KnowledgeArticle,
+    Message,
+    Queue,
+)
 from handoffflow.models import ApiKey
 from handoffflow.simulator import attachments, customers, phone
 from operators import desk
@@ -70,6 +79,9 @@ def world() -> World:
         "queue": spare,
         "sender": held.sender,
         "botanswer": BotAnswer.objects.create(sender=held.sender, label="Preço"),
+        "knowledgearticle": KnowledgeArticle.objects.create(
+            organization=company, title="Prazo", body="5 dias."
+        ),
         "apikey": ApiKey.objects.issue(organization=company, name="Robô", scopes=["read"])[0],
         "operator": ana,
         "reason": Reason.objects.first(),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from conversations.admin import history, messages, settings, templates, traffic, trail
+from conversations.admin import history, knowledge, messages, settings, templates, traffic, trail
 
-__all__ = ["history", "messages", "settings", "templates", "traffic", "trail"]
+__all__ = ["history", "knowledge", "messages", "settings", "templates", "traffic", "trail"]

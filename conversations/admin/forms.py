@@ -12,8 +12,9 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from conversations import outward, texts
-from conversations.models import Queue, Sender
-from conversations.models.organization import ELSEWHERE, PER_SECOND
+from conversations.admin.model_form import LanguageModelForm
+from conversations.models import BotEngineName, Queue, Sender
+from conversations.models.organization import PER_SECOND
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
@@ -177,7 +178,17 @@ def _secret(label: Any, more: Any = "") -> forms.CharField:
     )
 
 
-class SenderForm(ModelForm):
+def _refusal(url: str) -> Any:
+    """Why this address may not be called; nothing for one that may, or for none."""
+    try:
+        if url:
+            outward.checked(url)
+    except outward.AddressRefused as refused:
+        return REFUSED[refused.code]
+    return ""
+
+
+class SenderForm(LanguageModelForm):
     auth_token = _secret(_("Auth token"))
     secondary_token = _secret(
         _("Secondary token"), _("While the token is rotated: what either of the two has signed is accepted.")
@@ -233,19 +244,18 @@ class SenderForm(ModelForm):
 
     def _check_bot(self, given: dict[str, Any]) -> None:
         url = given.get("bot_url") or ""
-        if not url and given.get("bot_engine") in ELSEWHERE:
+        if not url and given.get("bot_engine") == BotEngineName.WEBHOOK:
             self.add_error("bot_url", _("Your own bot needs the address at which it is asked."))
-        if url:
-            try:
-                outward.checked(url)
-            except outward.AddressRefused as refused:
-                self.add_error("bot_url", REFUSED[refused.code])
+        if why := _refusal(url):
+            self.add_error("bot_url", why)
+        self.check_model(given, _refusal)
 
     def _post_clean(self) -> None:
         """Before the instance takes the new SID, ``clean`` has compared it with the old one."""
         super()._post_clean()  # type: ignore[misc]
         if not self.errors:
             self._take_secrets(self.instance)
+            self.take_model(self.instance)
 
     def _take_secrets(self, sender: Sender) -> None:
         for name in ("auth_token", "secondary_token", "api_key_secret", "bot_secret"):

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations import clock, pauses, reconcile, texts
-from conversations.admin import base, forms, lists, scope, wording
+from conversations.admin import base, forms, lists, model_form, scope, wording
 from conversations.models import BotAnswer, Handoff, Queue, Sender
 from conversations.twilio.errors import TROUBLES
 
@@ -103,6 +103,15 @@ class SenderAdmin(base.Scoped):
             },
         ),
         (
+            _("Language model"),
+            {
+                "fields": model_form.FIELDS,
+                "description": _(
+                    "Asked where it stands as the bot above. It speaks and calls people, and can do nothing else."
+                ),
+            },
+        ),
+        (
             _("Pace and pauses"),
             {
                 "fields": ("per_second", "shows_typing", "paused"),
@@ -179,10 +188,13 @@ class SenderAdmin(base.Scoped):
         return TemplateResponse(request, "admin/conversations/sender/secret.html", context)
 
     def _save_what_changed(self, obj: Sender, form: Any) -> None:
-        named = {SECRETS.get(name, name) for name in form.changed_data} - ENDS_A_ROTATION
+        columns = SECRETS | model_form.STORED
+        named = {columns.get(name, name) for name in form.changed_data} - ENDS_A_ROTATION
+        if set(form.changed_data) & set(model_form.FIELDS):
+            named |= set(model_form.STORED.values())
         if form.made_secret:
             named.add(SECRETS["bot_secret"])
-        if {"bot_engine", "bot_url"} & named:
+        if {"bot_engine", "bot_url", "bot_settings"} & named:
             named |= {"bot_failures", "bot_rests_until"}  # the next one is asked afresh
             obj.bot_failures, obj.bot_rests_until = 0, None
         if set(form.changed_data) & (set(SECRETS) | ENDS_A_ROTATION | {"api_key_sid"}):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from conversations.models import BotAnswer, InboundWebhook, Queue, Sender
+from conversations.models import BotAnswer, InboundWebhook, KnowledgeArticle, Queue, Sender
 from handoffflow.models import ApiKey
 from operators.models import AttributeDefinition, CannedReply, ContactLink, Reason, Tag
 from tests import builders
@@ -19,6 +19,7 @@ LISTS = (
     "conversations/delivery",
     "conversations/handoff",
     "conversations/inboundwebhook",
+    "conversations/knowledgearticle",
     "conversations/message",
     "conversations/queue",
     "conversations/sender",
@@ -58,6 +59,9 @@ def rival() -> dict[str, Any]:
         ),
         "template": make_template(sender),
         "botanswer": BotAnswer.objects.create(sender=sender, label="Rival"),
+        "knowledgearticle": KnowledgeArticle.objects.create(
+            organization=company, title="Rival", body="Rival"
+        ),
         "apikey": ApiKey.objects.issue(organization=company, name="Rival", scopes=["read"])[0],
         "inboundwebhook": InboundWebhook.objects.create(
             organization=company,

@@ -18,6 +18,7 @@ from conversations.models import (
     Delivery,
     Handoff,
     InboundWebhook,
+    KnowledgeArticle,
     Message,
 )
 from handoffflow.models import ApiKey
@@ -73,6 +74,7 @@ def ours(davi: Operator) -> dict[str, Model]:
         *(Handoff.objects.get(), Delivery.objects.get(message=said), InboundWebhook.objects.get()),
         BotAnswer.objects.create(sender=held.sender, label=SECRET, queue=held.queue),
         make_template(held.sender, name=SECRET),
+        KnowledgeArticle.objects.create(organization=company, title=SECRET, body=SECRET),
         Tag.objects.create(organization=company, name=SECRET),
         AttributeDefinition.objects.create(organization=company, key=SECRET, name=SECRET),
         ContactLink.objects.create(organization=company, label=SECRET, url="https://crm.example.com/"),
