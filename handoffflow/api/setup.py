@@ -82,7 +82,8 @@ class SenderShape(BaseModel):
     name: str
     address: str
     paused: str | None = Field(
-        description="Why nothing goes out: credentials, locked, limit, sandbox, setup, or by_hand."
+        description="Why nothing goes out: credentials_refused, number_locked, daily_limit, sandbox_only, "
+        "wrong_channel, or by_hand."
     )
     paused_code: int | None = Field(description="Twilio's code.")
     paused_at: datetime | None
