@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import databases, environment, machine, report
 
-PARTS = ("webhook", "panels", "worker", "pace", "paths", "templates", "admin")
+PARTS = ("webhook", "panels", "worker", "pace", "paths", "templates", "api", "admin")
 
 
 def main() -> None:
@@ -69,6 +69,8 @@ def _measured(name: str, quick: bool, parts: str) -> dict[str, Any]:
             measured["paths"] = _rows(env, "bench.paths", 3 if quick else 12)
         if "templates" in parts:
             measured["templates"] = _rows(env, "bench.jinja", 20 if quick else 100)
+        if "api" in parts:
+            measured["api"] = _rows(env, "bench.api", 10_000 if quick else 100_000)
         if "admin" in parts:
             measured["admin"] = _rows(env, "bench.admin", 100_000 if quick else 1_000_000)
     return measured

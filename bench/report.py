@@ -24,6 +24,7 @@ def _lines(about: dict[str, Any], results: Results) -> Iterator[str]:
         ("A number's pace", "pace", _pace),
         ("Inside one process", "paths", _paths),
         ("Templates, beside Jinja2's", "templates", _templates),
+        ("The REST API", "api", _api),
         ("The admin", "admin", _admin),
     ):
         measured = {name: one[part] for name, one in results.items() if part in one}
@@ -188,6 +189,23 @@ def _templates(measured: dict[str, Any]) -> Iterator[str]:
         for row in pages
     )
     yield from _table(("database", "page", "CPU ms", "in Jinja2", "ratio"), rows)
+
+
+def _api(measured: dict[str, Any]) -> Iterator[str]:
+    yield from _table(
+        ("database", "what", "API, CPU ms", "panel's form, CPU ms", "times"),
+        [
+            (
+                name,
+                row["what"],
+                f"{row['api_ms']:.1f}",
+                f"{row['panel_ms']:.1f}" if "panel_ms" in row else "",
+                f"{row['api_ms'] / row['panel_ms']:.2f}" if "panel_ms" in row else "",
+            )
+            for name, rows in measured.items()
+            for row in rows
+        ],
+    )
 
 
 def _admin(measured: dict[str, Any]) -> Iterator[str]:

@@ -34,17 +34,17 @@ _BEFORE = {
 }
 
 
-def fill(messages: int) -> Conversation:
-    """So many messages, ``EACH`` to a conversation, one in fifty of them held by Ana; the story that was copied."""
+def fill(messages: int, each: int = EACH) -> Conversation:
+    """So many messages, ``each`` to a conversation, one in fifty of them held by Ana; the story that was copied."""
     ana = builders.make_operator("ana", capacity=30_000)
     story = builders.make_held(ana)
     builders.says("obrigado")
     story = builders.fresh(story)
     last = Message.objects.filter(conversation=story).latest("pk")
-    conversations = messages // EACH
+    conversations = messages // each
     _copy(Contact, story.contact_id, conversations, _contact())
     _copy(ContactAddress, story.contact.addresses.get().pk, conversations, _address(story.contact_id))
-    _copy(Conversation, story.pk, conversations, _conversation(story, ana))
+    _copy(Conversation, story.pk, conversations, _conversation(story, ana, each))
     _copy(Handoff, Handoff.objects.get().pk, conversations, _handoff(story))
     _copy(Message, last.pk, messages, _line(story, conversations) | {"provider_sid": "'SM' || i || 'x'"})
     told = Event.objects.filter(conversation=story).latest("pk")
@@ -68,7 +68,7 @@ def _address(contact: int) -> dict[str, str]:
     return {"contact_id": f"{contact} + i", "value": "'whatsapp:+5521' || (900000000 + i)"}
 
 
-def _conversation(story: Conversation, ana: Operator) -> dict[str, str]:
+def _conversation(story: Conversation, ana: Operator, each: int) -> dict[str, str]:
     held = "CASE WHEN i % 50 = 0 THEN {} ELSE {} END"
     return {
         "contact_id": f"{story.contact_id} + i",
@@ -76,7 +76,7 @@ def _conversation(story: Conversation, ana: Operator) -> dict[str, str]:
         "operator_id": held.format(ana.pk, "NULL"),
         "queue_id": held.format(story.queue_id, "NULL"),
         "last_message_at": _before(),
-        "seq": str(EACH),
+        "seq": str(each),
     }
 
 

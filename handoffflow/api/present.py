@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery, prefetch_related_objects
 from django.utils import translation
 
 from conversations import models
-from conversations.models import Author, Conversation, Event, Handoff, Message, Mode, Status
+from conversations.models import Attachment, Author, Conversation, Event, Handoff, Message, Mode, Status
 from conversations.twilio import errors
 from handoffflow.api import choices, schemas
 
@@ -62,7 +62,7 @@ def _message(row: Message) -> schemas.Message:
                 name=item.name,
                 size=item.size,
             )
-            for item in sorted(row.attachments.all(), key=lambda item: item.position)
+            for item in _files(row)
         ],
         reply_to=row.reply_to.public_id if row.reply_to else None,
         status="delivered" if row.status == Status.RECEIVED else row.status,
@@ -71,6 +71,12 @@ def _message(row: Message) -> schemas.Message:
         occurred_at=row.occurred_at,
         created_at=row.created_at,
     )
+
+
+def _files(row: Message) -> list[Attachment]:
+    if not getattr(row, "has_files", True):
+        return []
+    return sorted(row.attachments.all(), key=lambda item: item.position)
 
 
 def _template(kept: dict[str, Any] | None) -> choices.UsedTemplate | None:
@@ -167,11 +173,18 @@ def _handoff(row: Handoff, position: int | None) -> schemas.Handoff:
     )
 
 
+def _troubled(row: Message) -> bool:
+    """Whether its delivery may have something to tell: it waits, or it went wrong."""
+    return row.status in {Status.QUEUED, Status.FAILED} or row.error_code is not None
+
+
 def _error(row: Message) -> schemas.DeliveryError | None:
+    if not _troubled(row):
+        return None
     delivery = getattr(row, "delivery", None)
     if row.status == Status.QUEUED and delivery is not None and delivery.sender.paused:
         return _waits(delivery.sender)
-    if row.status != Status.FAILED and row.error_code is None:
+    if row.status == Status.QUEUED and row.error_code is None:
         return None
     reaction = errors.reaction(row.error_code, delivery.cause if delivery else "")
     with translation.override("en"):
@@ -203,8 +216,12 @@ def _newest(ids: list[int]) -> Iterable[tuple[int, int | None, Any]]:
 
 
 def _messages(rows: models.message.MessageQuerySet) -> dict[int | None, Message]:
-    rows = rows.select_related("operator", "reply_to", "delivery__sender").prefetch_related("attachments")
-    return {row.pk: row for row in rows}
+    """Files and deliveries are asked for where there are some to show."""
+    files = Exists(Attachment.objects.filter(message=OuterRef("pk")))
+    found = list(rows.select_related("operator", "reply_to").annotate(has_files=files))
+    prefetch_related_objects([row for row in found if getattr(row, "has_files", False)], "attachments")
+    prefetch_related_objects([row for row in found if _troubled(row)], "delivery__sender")
+    return {row.pk: row for row in found}
 
 
 def _positions(rows: Sequence[Conversation]) -> dict[int, int]:

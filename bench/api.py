@@ -1,0 +1,93 @@
+"""What the REST API costs beside the panel's forms that do the same, and its queue before a hundred thousand others.
+
+One process without a server, on the throw-away database of ``DATABASE_URL``: CPU milliseconds, the least of all rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench import paths
+
+CONVERSATIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+ROUNDS, LINE = 40, 50
+
+
+def main() -> None:
+    paths.prepare()
+    from django.test import Client
+
+    from tests import builders, rows
+    from tests.api.calls import caller
+
+    began = time.monotonic()
+    rows.fill(CONVERSATIONS, each=1)
+    print(f"{CONVERSATIONS} conversations in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    bia = builders.make_operator("bia", capacity=10 * ROUNDS)
+    host = {"host": "desk.example.com"}
+    panel, api = Client(headers=host), caller("desk", "read")
+    api.headers |= host
+    panel.force_login(bia, backend="django.contrib.auth.backends.ModelBackend")
+    for number in range(LINE):
+        builders.make_waiting(address=f"whatsapp:+55219{number:08d}")
+    queue = _least(lambda: _answered(api.get("/conversations/handoff/queue", {"waiting": "true"}), 200))
+    json.dump([{"what": f"queue of {LINE}", "api_ms": queue}, *_pairs(panel, api, bia)], sys.stdout)
+
+
+def _pairs(panel: Any, api: Any, bia: Any) -> list[dict[str, Any]]:
+    """Ways into a conversation and out of it: each round a fresh one for either side."""
+    from tests import builders
+
+    spent: dict[str, dict[str, list[float]]] = {
+        what: {"panel": [], "api": []} for what in ("assign", "release")
+    }
+    for number in range(ROUNDS):
+        for side in ("panel", "api"):
+            held = builders.make_waiting(address=f"whatsapp:+55{len(side)}19{number:08d}")
+            form, call = f"/operator/c/{held.public_id}", f"/conversations/{held.public_id}/handoff"
+            agent, ended = {"agent_id": str(bia.public_id)}, {"outcome": "solved", "last_seen_seq": 99}
+            steps: dict[str, Callable[[], Any]] = {
+                "assign": lambda form=form: _answered(panel.post(f"{form}/claim", secure=True), 303),
+                "release": lambda form=form, ended=ended: _answered(
+                    panel.post(f"{form}/release", ended, secure=True), 303
+                ),
+            }
+            if side == "api":
+                steps = {
+                    "assign": lambda call=call, agent=agent: _answered(
+                        api.post(f"{call}/assign", agent), 200
+                    ),
+                    "release": lambda call=call, ended=ended: _answered(
+                        api.post(f"{call}/release", ended), 200
+                    ),
+                }
+            for what, step in steps.items():
+                spent[what][side].append(_cpu(step))
+    return [
+        {"what": what, "api_ms": min(sides["api"]), "panel_ms": min(sides["panel"])}
+        for what, sides in spent.items()
+    ]
+
+
+def _answered(response: Any, status: int) -> None:
+    if response.status_code != status:
+        raise RuntimeError(response.status_code)
+
+
+def _least(call: Callable[[], object]) -> float:
+    call()
+    return min(_cpu(call) for _ in range(ROUNDS))
+
+
+def _cpu(call: Callable[[], object]) -> float:
+    began = time.process_time()
+    call()
+    return (time.process_time() - began) * 1000
+
+
+if __name__ == "__main__":
+    main()
