@@ -35,7 +35,7 @@ class Call(NamedTuple):
 
 CALLS: dict[str, Call] = {
     "request": Call(
-        "post", f"{CHAT}/handoff/request", DESK | {"bot"}, {"reason": "x", "epoch": 1, "queue": "{queue}"}
+        "post", f"{CHAT}/handoff/request", DESK | {"bot"}, {"reason": "x", "epoch": 2, "queue": "{queue}"}
     ),
     "assign": Call("post", f"{CHAT}/handoff/assign", DESK, {"agent_id": "{agent}"}),
     "transfer": Call("post", f"{CHAT}/handoff/transfer", DESK, {"agent_id": "{agent}", "note": "x"}),

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern
 
 from handoffflow.api import api
 from operators.urls import urlpatterns
@@ -80,8 +79,7 @@ class TestParity:
     def actions(self) -> set[str]:
         client = Client()
         client.force_login(make_operator("caio", staff=True))
-        routes = [str(pattern.pattern) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
-        assert len(routes) == len(urlpatterns)
+        routes = {str(pattern.pattern) for pattern in urlpatterns}
         return {route for route in routes if takes_a_form(client, route)}
 
     def test_has_a_row_for_every_action_of_the_panel(self, actions: set[str]) -> None:

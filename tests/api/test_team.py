@@ -11,7 +11,7 @@ from django.test import Client
 from conversations import clock
 from conversations.models import Conversation, Mode, Note, Organization, Queue, Sender
 from operators import presence
-from operators.models import Operator
+from operators.models import Operator, PresenceStatus
 from tests.api.calls import Api, caller, code, fields
 from tests.api.test_notes_and_tags import session
 from tests.builders import (
@@ -174,7 +174,7 @@ class TestShift:
 
     def test_keeps_what_has_no_place(self, ana: Operator) -> None:
         held, absent = make_held(ana), make_operator("bia")
-        presence.choose(absent, presence.PresenceStatus.ON_BREAK, now=clock.now())
+        presence.choose(absent, PresenceStatus.ON_BREAK, now=clock.now())
 
         stays = caller("admin").post(at(ana, "/shift"), {"note": "x", "to": str(absent.public_id)})
 

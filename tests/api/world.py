@@ -46,7 +46,7 @@ def ours() -> Ids:
         now=clock.now(),
     )
     return _ids(held, said, ana, alike=alike, merged=merged) | {
-        "template": make_template(held.sender).content_sid
+        "template": make_template(held.sender, gaps={}, body="Oi!").content_sid
     }
 
 
