@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Actor = Literal["customer", "bot", "operator", "system", "api", "supervisor"]
-Door = Literal["webhook", "panel", "api", "admin", "worker", "simulator"]
+Door = Literal["webhook", "panel", "api", "admin", "worker", "simulator", "command"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conversations.admin import base, wording
+from conversations import clock
+from conversations.admin import base, scope, wording
+from handoffflow import keys
 from handoffflow.models import ApiKey, Scope
 
 if TYPE_CHECKING:
@@ -51,19 +53,17 @@ class ApiKeyForm(ModelForm):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(base.Scoped):
-    """A key is made once, shown once, and revoked; nothing of it changes in between."""
-
-    verbs = {"added": "issued", "changed": "revoked"}
+    """A key is made once, shown once, replaced or revoked; nothing of it changes in between."""
 
     form = ApiKeyForm
-    list_display = ("name", "shown_prefix", "shown_scopes", "number", "state", "used", "made")
+    list_display = ("name", "shown_prefix", "shown_scopes", "number", "state", "ends", "used", "made")
     number = wording.shown("sender", gettext_lazy("sender"))
     used = wording.shown("last_used_at", gettext_lazy("last used at"))
     made = wording.shown("created_at", gettext_lazy("made at"))
     ends = wording.shown("expires_at", gettext_lazy("expires at"))
     list_select_related = ("sender", "created_by")
     search_fields = ("name", "=key_id")
-    actions = ("revoke",)
+    actions = ("rotate", "revoke")
     fields = ("name", "scopes", "sender", "expires_at")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -77,7 +77,9 @@ class ApiKeyAdmin(base.Scoped):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        key, token = ApiKey.objects.issue(
+        key, token = keys.issue(
+            cause=scope.cause(request),
+            now=clock.now(),
             organization=request.user.organization,  # type: ignore[union-attr]
             name=given["name"],
             scopes=given["scopes"],
@@ -89,13 +91,16 @@ class ApiKeyAdmin(base.Scoped):
         obj.shown_once = token
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        return self._shown_once(request, obj, obj.shown_once)
+
+    def _shown_once(self, request: HttpRequest, key: ApiKey, token: str) -> HttpResponse:
         """The token goes into this one answer, not into a message: messages are kept in a cookie."""
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("The key is ready"),
-            "name": obj.name,
-            "token": obj.shown_once,
+            "name": key.name,
+            "token": token,
         }
         return TemplateResponse(request, "admin/handoffflow/apikey/created.html", context)
 
@@ -105,11 +110,38 @@ class ApiKeyAdmin(base.Scoped):
         count = 0
         for key in queryset.filter(revoked_at=None):
             with transaction.atomic():
-                standing = ApiKey.objects.filter(pk=key.pk, revoked_at=None)
-                if standing.update(revoked_at=timezone.now()):
+                if keys.revoke(key, cause=scope.cause(request), now=clock.now()):
                     self.log_change(request, key, "revoked")
                     count += 1
         messages.success(request, _("Keys revoked: %d") % count)
+
+    @admin.action(
+        description=gettext_lazy("Replace the selected key: the old one works for 24 hours more"),
+        permissions=["add"],
+    )
+    def rotate(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """A new key that may the same, shown once."""
+        chosen = list(queryset[:2])
+        if len(chosen) != 1:
+            messages.error(request, _("Choose one key: each new one is shown by itself."))
+            return None
+        try:
+            with transaction.atomic():
+                key, token = keys.rotate(
+                    chosen[0],
+                    cause=scope.cause(request),
+                    now=clock.now(),
+                    created_by=request.user,  # type: ignore[arg-type]
+                )
+                self.log_change(request, chosen[0], "rotated")
+                self.log_addition(request, key, "rotated")
+        except keys.KeyEnded:
+            messages.error(request, _("This key has ended: make a new one."))
+            return None
+        return self._shown_once(request, key, token)
+
+    def note(self, request: HttpRequest, verb: str, obj: Any, **data: Any) -> None:
+        """``keys`` has written what was done; what is looked at is no secret."""
 
     @admin.display(description=gettext_lazy("key"))
     def shown_prefix(self, key: ApiKey) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 
 from conversations import clock
+from conversations.contract import Cause
+from conversations.models import AuditEntry
+from handoffflow import keys
 from handoffflow.models import ApiKey
 from tests.api.calls import Api, code, make_key
 from tests.builders import fresh, make_held, make_operator, make_sender, make_stranger, make_waiting
@@ -226,6 +231,7 @@ class TestCommand:
             ("--scope", "bot"),
             ("--scope", "read", "--sender", "whatsapp:+10000000000"),
             ("--scope", "read", "--expires", "soon"),
+            ("--scope", "read", "--expires", "0d"),
         ],
     )
     def test_refuses_what_makes_no_sense(self, arguments: tuple[str, ...]) -> None:
@@ -248,3 +254,112 @@ class TestCommand:
         assert "ended" in self.run("list")
         with pytest.raises(CommandError):
             self.run("revoke", "nothing")
+
+    def test_lists_when_a_key_was_used_and_ends(self) -> None:
+        now = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
+        key, _token = make_key("read", "desk", expires_at=now)
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        make_key("read")
+
+        first, second = self.run("list").splitlines()
+
+        assert "desk,read" in first
+        assert "used 2026-11-20T12:30+00:00  ends 2026-11-20T12:30+00:00" in first
+        assert "never used  no end" in second
+
+    def test_replaces_a_key_that_goes_on_for_a_while(self) -> None:
+        key, old = make_key("desk", "read", expires_at=clock.now() + timedelta(days=30))
+
+        new = self.run("rotate", key.prefix, "--grace", "2h").strip()
+
+        assert [Api(token).get("/conversations").status_code for token in (old, new)] == [200, 200]
+        ended = ApiKey.objects.get(pk=key.pk)
+        fresh = ApiKey.objects.exclude(pk=key.pk).get()
+        assert (fresh.name, fresh.scopes) == ("tests", ["desk", "read"])
+        assert ended.expires_at is not None
+        assert fresh.expires_at is not None
+        assert timedelta(hours=1) < ended.expires_at - clock.now() <= timedelta(hours=2)
+        assert timedelta(days=29) < fresh.expires_at - clock.now() <= timedelta(days=30)
+
+    def test_replaces_a_key_that_ends_at_once(self) -> None:
+        sender = make_sender()
+        key, old = make_key("bot", "read", sender=sender)
+
+        new = self.run("rotate", str(key.public_id), "--grace", "0h").strip()
+
+        assert [Api(token).get("/conversations").status_code for token in (old, new)] == [401, 200]
+        assert ApiKey.objects.exclude(pk=key.pk).get().sender == sender
+
+    @pytest.mark.parametrize("arguments", [(), ("--grace", "soon"), ("--grace", "-1h")])
+    def test_replaces_no_key_that_has_ended(self, arguments: tuple[str, ...]) -> None:
+        key, _token = make_key("read")
+        if not arguments:
+            self.run("revoke", key.prefix)
+
+        with pytest.raises(CommandError):
+            self.run("rotate", key.prefix, *arguments)
+        assert ApiKey.objects.count() == 1
+
+    def test_leaves_a_trail_without_secrets(self) -> None:
+        make_sender()
+        token = self.run("create", "--name", "CRM", "--scope", "read").strip()
+        first = ApiKey.objects.get()
+        new = self.run("rotate", first.prefix).strip()
+        for _twice in range(2):
+            self.run("revoke", first.prefix)
+
+        trail = list(AuditEntry.objects.order_by("pk"))
+        assert [(one.action, one.subject_id == str(first.public_id)) for one in trail] == [
+            ("apikey.issued", True),
+            ("apikey.rotated", True),
+            ("apikey.issued", False),
+            ("apikey.revoked", True),
+        ]
+        assert {(one.actor_kind, one.data["door"]) for one in trail} == {("system", "command")}
+        assert trail[1].data["replaced_by"] == trail[2].subject_id
+        written = str([(one.data, one.subject_id) for one in trail])
+        assert [text in written for text in (token, new, "CRM")] == [False, False, False]
+
+
+class TestRotation:
+    def rotate(self, key: ApiKey, **changes: Any) -> tuple[ApiKey, str]:
+        cause = Cause(kind="system", door="command")
+        return keys.rotate(key, cause=cause, now=clock.now(), **changes)
+
+    def test_of_two_at_once_makes_one_key(self) -> None:
+        key, _token = make_key("read")
+        as_read = [ApiKey.objects.get(pk=key.pk) for _who in "ab"]
+
+        self.rotate(as_read[0])
+        with pytest.raises(keys.KeyEnded):
+            self.rotate(as_read[1])
+
+        assert ApiKey.objects.count() == 2
+
+    def test_prolongs_nothing(self) -> None:
+        soon = clock.now() + timedelta(hours=1)
+        key, _token = make_key("read", expires_at=soon)
+
+        self.rotate(key)
+
+        assert ApiKey.objects.get(pk=key.pk).expires_at == soon
+
+    def test_stays_with_whoever_made_the_key(self) -> None:
+        caio = make_operator("caio", staff=True)
+        key, _token = make_key("read", created_by=caio)
+
+        fresh, _token = self.rotate(key)
+
+        assert fresh.created_by == caio
+
+    def test_that_fails_halfway_changes_nothing(self) -> None:
+        key, token = make_key("read")
+
+        with (
+            mock.patch("conversations.audit.note", side_effect=OperationalError("gone")),
+            pytest.raises(OperationalError),
+        ):
+            self.rotate(key)
+
+        assert ApiKey.objects.get().expires_at is None
+        assert Api(token).get("/conversations").status_code == 200
