@@ -136,6 +136,20 @@ class FileRefused(HandoffError):
     status = 422
 
 
+class UnknownFile(HandoffError):
+    """No such uploaded file waits in this conversation: it was sent already, or has expired."""
+
+    code = "unknown_media"
+    status = 422
+
+
+class FileNotFetched(HandoffError):
+    """The file could not be had from its address: ``reason`` is a code of ``fetching``."""
+
+    code = "media_not_fetched"
+    status = 422
+
+
 class KeyReused(HandoffError):
     """The same client key came with another text."""
 

@@ -55,15 +55,9 @@ class Answer:
         )
 
 
-def checked(url: str) -> URL:
+def checked(url: str, *, longest: int = LONGEST_URL) -> URL:
     """The address as it will be called, or AddressRefused."""
-    if (
-        not url
-        or len(url) > LONGEST_URL
-        or not url.isascii()
-        or not url.isprintable()
-        or set(url) & set("\\ ")
-    ):
+    if not url or len(url) > longest or not url.isascii() or not url.isprintable() or set(url) & set("\\ "):
         raise AddressRefused("form")
     try:
         target = URL(url)
@@ -90,7 +84,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: fl
         target = checked(url)
         async with (
             asyncio.timeout(seconds),
-            _session(target.host or "") as session,
+            session_for(target.host or "") as session,
             session.post(target, data=body, headers=headers, allow_redirects=False) as answer,
         ):
             return await _read(answer, most)
@@ -124,7 +118,8 @@ def _pause(told: str) -> float | None:
     return min(max(left, 0.0), LONGEST_PAUSE)
 
 
-def _session(host: str) -> aiohttp.ClientSession:
+def session_for(host: str) -> aiohttp.ClientSession:
+    """Without cookies or proxies; names lead to public addresses only, unless ``host`` is a listed one."""
     own = host if host in settings.INTERNAL_HOSTS else None
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from conversations import episodes, errors, failpoints, messages, refusals
+from conversations import episodes, errors, failpoints, messages, refusals, uploads
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Author, Conversation, Handoff, Kind, Message, Mode
@@ -175,7 +175,7 @@ def _append(
     ]
     for message, part in zip(said, parts, strict=True):
         if part.upload:
-            part.upload.attachment(message).save(force_insert=True)
+            uploads.take_along(part.upload, message)
     return said
 
 
@@ -187,4 +187,11 @@ def _already_said(conversation: Conversation, client_key: str | None, parts: lis
         (part.body, part.kind) for part in parts
     ]:
         raise errors.KeyReused
+    chosen = parts[0].upload
+    if said and chosen and chosen.unsent is not None and not _is_file_of(said[0], chosen):
+        raise errors.KeyReused
     return said
+
+
+def _is_file_of(message: Message, upload: Upload) -> bool:
+    return message.attachments.filter(public_id=upload.public_id).exists()

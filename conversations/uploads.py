@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import BytesIO
 from os import SEEK_END
 from typing import IO, Any, cast
@@ -21,8 +22,9 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 
 from conversations import errors, sniffing
-from conversations.models import Attachment, AttachmentState, Kind, Message
+from conversations.models import Attachment, AttachmentState, Conversation, Kind, Message, UnsentFile
 from conversations.models.attachment import unguessable
+from conversations.models.unsent import KEPT
 
 MEGABYTE = 1024 * 1024
 LARGEST, LARGEST_PICTURE = 16 * MEGABYTE, 5 * MEGABYTE
@@ -51,7 +53,8 @@ CAPTIONED = {Kind.IMAGE, Kind.VIDEO}
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A stored file that a message may take along; ``file`` is its place in the storage."""
+    """A stored file that a message may take along; ``file`` is its place in the storage, ``unsent`` the row in which
+    it waits where it was uploaded beforehand."""
 
     kind: Kind
     media_type: str
@@ -60,6 +63,7 @@ class Upload:
     facts: dict[str, Any]
     file: str
     public_id: UUID = field(default_factory=uuid4)
+    unsent: int | None = None
 
     def attachment(self, message: Message) -> Attachment:
         """Its row, not saved yet."""
@@ -93,16 +97,76 @@ def taken(file: UploadedFile[Any] | None) -> Iterator[Upload | None]:
             default_storage.delete(upload.file)
 
 
+def keep(conversation: Conversation, file: UploadedFile[Any], *, now: datetime) -> UnsentFile:
+    """Store a file that a later message in this conversation is to take along. FileRefused as for ``taken``.
+
+    The row is there before its file, so that no file belongs to no row; nobody knows its id until both are.
+    """
+    content, found = _looked_at(cast(IO[bytes], file), file.name or "", file.content_type or "")
+    row = UnsentFile.objects.create(
+        conversation=conversation,
+        kind=found.kind,
+        media_type=found.media_type,
+        name=found.name,
+        size=found.size,
+        facts=found.facts,
+        file=found.file,
+        due_at=now + KEPT,
+    )
+    _write(content, found)
+    return row
+
+
+def kept(
+    conversation: Conversation, public_id: UUID, *, now: datetime, client_key: str | None = None
+) -> Upload:
+    """What was uploaded under this id, or what this very ``client_key`` has sent of it before; else UnknownFile."""
+    row = UnsentFile.objects.ready(now).filter(conversation=conversation, public_id=public_id).first()
+    if row is not None:
+        return Upload(
+            Kind(row.kind), row.media_type, row.name, row.size, row.facts, str(row.file), public_id, row.pk
+        )
+    sent = Attachment.objects.select_related("message").filter(
+        public_id=public_id,
+        message__conversation=conversation,
+        message__client_key=client_key,
+        message__client_key__isnull=False,
+    )
+    if not (again := sent.first()):
+        raise errors.UnknownFile
+    kind = Kind(again.message.kind)
+    return Upload(kind, again.media_type, again.name, again.size, again.facts, str(again.file), public_id, 0)
+
+
+def take_along(upload: Upload, message: Message) -> None:
+    """Make it this message's file. One that waited for it is taken once: UnknownFile to whoever comes second."""
+    if upload.unsent is not None:
+        waiting = UnsentFile.objects.filter(pk=upload.unsent, lease_number=0)
+        if not waiting.delete()[0]:
+            raise errors.UnknownFile
+    upload.attachment(message).save(force_insert=True)
+
+
 def _store(file: IO[bytes], name: str, declared: str) -> Upload:
+    content, found = _looked_at(file, name, declared)
+    _write(content, found)
+    return found
+
+
+def _write(content: IO[bytes], found: Upload) -> None:
+    content.seek(0)
+    default_storage.save(found.file, File(content))  # under this very name: nobody else could have chosen it
+
+
+def _looked_at(file: IO[bytes], name: str, declared: str) -> tuple[IO[bytes], Upload]:
+    """What is to be stored, and what it is; its place is chosen, and empty yet."""
     if _is_recording(file, declared):
         file, name, declared = BytesIO(_rewrapped(file)), "", "audio/ogg"
     size = file.seek(0, SEEK_END)
     media_type = _check(file, size, declared)
     file.seek(0)
     facts = sniffing.facts(file, media_type)
-    file.seek(0)
-    place = default_storage.save(unguessable(), File(file))
-    return Upload(KINDS[media_type], media_type, sniffing.tame(name), size, facts, place)
+    return file, Upload(KINDS[media_type], media_type, sniffing.tame(name), size, facts, unguessable())
 
 
 def _check(file: IO[bytes], size: int, declared: str) -> str:

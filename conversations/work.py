@@ -41,6 +41,7 @@ MODULES = [
     "conversations.template_sync",
     "conversations.trials",
     "conversations.typing_signs",
+    "conversations.unsent",
 ]
 """Where handlers register. By name, because they import this module; the desk adds its own."""
 

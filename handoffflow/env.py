@@ -95,6 +95,15 @@ def port(name: str, default: int) -> int:
     return int(value)
 
 
+def count(name: str, default: int, *, most: int) -> int:
+    value = text(name)
+    if not value:
+        return default
+    if not value.isascii() or not value.isdigit() or len(value) > 12 or int(value) > most:
+        raise ImproperlyConfigured(f"{name} must be a whole number from 0 to {most}.")
+    return int(value)
+
+
 def listing(name: str) -> list[str]:
     return [item.strip() for item in text(name).split(",") if item.strip()]
 

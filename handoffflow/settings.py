@@ -186,6 +186,8 @@ WORKER_EXPECTED = env.boolean("WORKER_EXPECTED", default=True)
 METRICS_TOKEN = env.text(
     "METRICS_TOKEN", pattern=r"[\w.~+/-]{16,}=*", example="16 or more letters, digits or . ~ + / - _"
 )
+# Calls of the REST API a minute for each key and each operator, in each process; 0 is without a limit.
+API_RATE = env.count("API_RATE", 600, most=1_000_000)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS = [

@@ -127,6 +127,7 @@ MACHINES: Table = {
     "api/v1/templates": row(GET="401 200 200 200 200"),
     CALL: row(GET="401 200 404 404 200"),
     f"{CALL}/messages": row(GET="401 200 404 404 200", POST="401 202 404 404 409"),
+    f"{CALL}/media": row(POST="401 415 415 415 415"),
     f"{CALL}/media/<media_id>": row(GET="401 200 404 404 200"),
     f"{CALL}/handoff/request": row(POST="401 200 404 404 200"),
     f"{CALL}/handoff/assign": row(POST="401 200 404 404 409"),

@@ -30,7 +30,7 @@ def environment() -> None:
         os.environ.pop(name, None)
     for name in ("METRICS_TOKEN", "WORKER_EXPECTED", "MEDIA_STORAGE", "TWILIO_CAPTURE"):
         os.environ.pop(name, None)
-    for name in ("PUSH_PRIVATE_KEY", "PUSH_CONTACT", "EMAIL_URL", "EMAIL_FROM"):
+    for name in ("PUSH_PRIVATE_KEY", "PUSH_CONTACT", "EMAIL_URL", "EMAIL_FROM", "API_RATE"):
         os.environ.pop(name, None)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         folder = tempfile.mkdtemp(prefix="handoffflow-tests-")
@@ -158,6 +158,14 @@ def _plain_http_for_browsers(request: pytest.FixtureRequest) -> None:
     if "live_server" in request.fixturenames:
         settings.APP_URL = request.getfixturevalue("live_server").url
         settings.CSRF_TRUSTED_ORIGINS = [settings.APP_URL]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_called_yet() -> None:
+    """The budgets of the REST API live as long as the process."""
+    from handoffflow.api import limits
+
+    limits.forget()
 
 
 @pytest.fixture(autouse=True)

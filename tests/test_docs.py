@@ -35,6 +35,7 @@ OF_THE_SHELL = {
     "RACES_CROWDED",
     "PYTHON",
     "BOT_SECRET",
+    "EXAMPLES",
 }
 # Names in the code and on the wire that look like settings.
 OTHER_CAPITALS = {"OPT_OUT", "HUMAN_HANDOFF"}

@@ -22,6 +22,7 @@ from conversations.models.queue import BotAnswer, Queue, WaitingThen
 from conversations.models.reconciliation import Reconciliation
 from conversations.models.template import Approval, Category, Template, TemplateSync
 from conversations.models.typing_sign import TypingSign
+from conversations.models.unsent import UnsentFile
 
 __all__ = [
     "ADDRESS_LENGTH",
@@ -72,6 +73,7 @@ __all__ = [
     "TemplateSync",
     "TurnKind",
     "TypingSign",
+    "UnsentFile",
     "WaitingThen",
     "WebhookOutcome",
     "WebhookSource",

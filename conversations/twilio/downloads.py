@@ -76,7 +76,7 @@ async def _follow(
             headers["Authorization"] = aiohttp.encode_basic_auth(*account.login)
         async with session.get(target, headers=headers, allow_redirects=False) as answer:
             if answer.status not in _REDIRECTS:
-                return await _read(answer, write, most)
+                return await read(answer, write, most)
             target = allowed(answer.headers.get("Location", ""), account.base, at=target)
     raise DownloadFailed("redirects", final=True)
 
@@ -115,7 +115,8 @@ def _is_api(target: URL, base: str) -> bool:
     return bool(base and target.origin() == URL(base).origin()) or (target.host or "").endswith(API)
 
 
-async def _read(answer: aiohttp.ClientResponse, write: Callable[[bytes], object], most: int) -> Head:
+async def read(answer: aiohttp.ClientResponse, write: Callable[[bytes], object], most: int) -> Head:
+    """The whole body of a good answer, piece by piece; DownloadFailed for any other."""
     _check(answer, most)
     read = 0
     async for piece in answer.content.iter_chunked(CHUNK):

@@ -19,6 +19,8 @@ from handoffflow.api import (
     errors,
     handoffs,
     inbound,
+    limits,
+    media,
     messages,
     moving,
     notes,
@@ -59,7 +61,7 @@ api = Api(
     urls_namespace="api-1",
 )
 for _subject in (
-    *(conversations, reading, handoffs, moving, messages, sends, templates),
+    *(conversations, reading, handoffs, moving, messages, media, sends, templates),
     *(notes, tags, people, contacts, team, setup, inbound),
 ):
     api.add_router("", _subject.router)
@@ -76,6 +78,7 @@ def _in_our_words(view: View, *, name: str | None) -> View:
             response: HttpResponseBase = HttpResponseNotAllowed(["GET", "HEAD"])
         else:
             response = view(request, *args, **kwargs)
+            limits.tell(request, response)
         if response.status_code != 405:
             return response
         refusal = errors.respond("method_not_allowed")

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from conversations import clock, contract, models
 from conversations.models import Conversation, Organization
-from handoffflow.api import present, wire
+from handoffflow.api import limits, present, wire
 from handoffflow.api.errors import Refused
 from handoffflow.models import ApiKey, Scope
 from operators.models import Operator
@@ -112,32 +112,39 @@ class Access:
 
     openapi_security_schema = {"type": "http", "scheme": "bearer"}
 
-    def __init__(self, *scopes: Scope, query: type[BaseModel] | None = None) -> None:
+    def __init__(
+        self, *scopes: Scope, query: type[BaseModel] | None = None, takes: wire.Takes = wire.Takes.JSON
+    ) -> None:
         self.scopes = frozenset(scopes)
         self.query = query
+        self.takes = takes
 
     def __call__(self, request: HttpRequest) -> Caller:
         writes = request.method not in _SAFE
         bearer = request.headers.get("Authorization")
-        caller = _by_session(request) if bearer is None else _by_key(bearer)
+        caller = _by_session(request) if bearer is None else _by_key(request, bearer)
+        limits.spend(request, caller.principal)
         if writes:
-            wire.check_headers(request)
+            wire.check_headers(request, self.takes)
         if caller.operator is not None and writes and check_csrf(request) is not None:
             raise Refused("csrf")
         if not self.scopes & caller.scopes:
             raise Refused("scope")
         wire.check_query(request, self.query)
         if writes:
-            request.document = wire.document(request)  # type: ignore[attr-defined]
+            read = wire.form if self.takes is wire.Takes.FILE else wire.document
+            request.document = read(request)  # type: ignore[attr-defined]
         return caller
 
 
-def _by_key(bearer: str) -> Caller:
+def _by_key(request: HttpRequest, bearer: str) -> Caller:
     scheme, _blank, token = bearer.partition(" ")
+    limits.before_guessing(request, token)
     now = clock.now()
     key = ApiKey.objects.authenticate(token, now=now) if scheme.lower() == "bearer" else None
     if key is None:
-        raise Refused("unauthenticated")
+        raise limits.failed(request, token)
+    limits.known.add(token)
     key.note_use(now)
     scopes = set(key.scopes)
     if Scope.ADMIN in scopes:
@@ -148,5 +155,5 @@ def _by_key(bearer: str) -> Caller:
 def _by_session(request: HttpRequest) -> Caller:
     user = request.user
     if not isinstance(user, Operator):
-        raise Refused("unauthenticated")
+        raise limits.failed(request)
     return Caller(organization=user.organization, scopes=frozenset({Scope.DESK, Scope.READ}), operator=user)

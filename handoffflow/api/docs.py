@@ -59,7 +59,10 @@ def _parameter(item: dict[str, Any]) -> dict[str, Any]:
 def _body(schema: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any] | None:
     if "requestBody" not in operation:
         return None
-    name = _reference(operation["requestBody"]["content"]["application/json"]["schema"])
+    content = operation["requestBody"]["content"]
+    if "application/json" not in content:
+        return {"name": "", "example": f"Content-Type: {next(iter(content))}\n\nfile=@invoice.pdf"}
+    name = _reference(content["application/json"]["schema"])
     examples = schema["components"]["schemas"][name].get("examples", [])
     return {
         "name": name,

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import ninja.errors
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 
 from conversations.errors import HandoffError, InvalidChoices, TemplateVariables
 from handoffflow.api import present
@@ -36,6 +37,7 @@ class Problem:
 CODES: dict[str, Problem] = {
     "bad_json": Problem(400, "Bad JSON", "The body is no JSON, or nests or counts further than is accepted."),
     "bad_encoding": Problem(400, "Bad encoding", "Text has to be well-formed UTF-8."),
+    "bad_form": Problem(400, "Bad form", "The body is no multipart/form-data that can be read."),
     "duplicate_key": Problem(400, "Duplicate key", "An object names the same member twice."),
     "unauthenticated": Problem(
         401,
@@ -87,8 +89,10 @@ CODES: dict[str, Problem] = {
     "idempotency_in_progress": Problem(
         409, "In progress", "A request with this Idempotency-Key is still running.", {"Retry-After": "1"}
     ),
-    "too_large": Problem(413, "Too large", "A body may have 256 KB."),
-    "unsupported_media_type": Problem(415, "Unsupported media type", "Send application/json in UTF-8."),
+    "too_large": Problem(413, "Too large", "A body may have 256 KB, a file 16 MB."),
+    "unsupported_media_type": Problem(
+        415, "Unsupported media type", "Send application/json in UTF-8; a file as multipart/form-data."
+    ),
     "invalid": Problem(422, "Invalid", "See errors: each names a field and what is wrong with it."),
     "unknown_agent": Problem(422, "Unknown agent", "There is no such active agent."),
     "outcome_required": Problem(422, "Outcome required", "Say how the service ended."),
@@ -115,8 +119,22 @@ CODES: dict[str, Problem] = {
     ),
     "empty_message": Problem(422, "Empty message", "There is nothing in the message."),
     "message_too_long": Problem(422, "Message too long", "The message is longer than is accepted."),
+    "file_refused": Problem(
+        422,
+        "File refused",
+        "WhatsApp does not take it: empty, too_big (over limit megabytes), kind, voice or broken.",
+    ),
+    "unknown_media": Problem(
+        422, "Unknown media", "No such file waits in this conversation: sent already, or expired."
+    ),
+    "media_not_fetched": Problem(
+        422, "Media not fetched", "The file could not be had from its address: see reason."
+    ),
     "idempotency_mismatch": Problem(
         422, "Idempotency mismatch", "This Idempotency-Key was used for another request."
+    ),
+    "rate_limited": Problem(
+        429, "Too many requests", "Wait as long as Retry-After says, in seconds.", {"Retry-After": "5"}
     ),
     "internal": Problem(500, "Internal error", "That is our mistake; it has been noted."),
     "unavailable": Problem(
@@ -145,20 +163,25 @@ Fields = Iterable[tuple[str, str]]
 class Refused(Exception):
     """A door's own refusal; the engine's are ``HandoffError``."""
 
-    def __init__(self, code: str, fields: Fields = (), **extras: Any) -> None:
+    def __init__(
+        self, code: str, fields: Fields = (), *, headers: Mapping[str, str] | None = None, **extras: Any
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.fields = tuple(fields)
+        self.headers = headers or {}
         self.extras = extras
 
 
-def respond(code: str, fields: Fields = (), **extras: Any) -> HttpResponse:
+def respond(
+    code: str, fields: Fields = (), *, headers: Mapping[str, str] | None = None, **extras: Any
+) -> HttpResponse:
     problem = CODES[code]
     return HttpResponse(
         json.dumps(document(code, fields, **extras)),
         status=problem.status,
         content_type=MEDIA_TYPE,
-        headers=problem.headers,
+        headers={**problem.headers, **(headers or {})},
     )
 
 
@@ -178,7 +201,7 @@ def document(code: str, fields: Fields, **extras: Any) -> dict[str, Any]:
 def answer(_request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """The answer to any exception of an operation."""
     if isinstance(error, Refused):
-        return respond(error.code, error.fields, **error.extras)
+        return respond(error.code, error.fields, headers=error.headers, **error.extras)
     if isinstance(error, TemplateVariables):
         wrong = error.extras["fields"].items()
         return respond("invalid", [(f"variables.{plain(name)}", what) for name, what in wrong])
@@ -200,6 +223,7 @@ def answer(_request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
 _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (Http404, "not_found"),
     (RequestDataTooBig, "too_large"),
+    ((MultiPartParserError, TooManyFieldsSent, TooManyFilesSent), "bad_form"),
     (UnreadablePostError, "bad_json"),
     ((OperationalError, InterfaceError), "unavailable"),
     # A value that fits our schema and not the column.

@@ -9,17 +9,22 @@ from handoffflow.api import errors
 
 IDEMPOTENCY_KEY = r"^[\x21-\x7e]{1,255}$"
 
-_EVERYWHERE = ("unauthenticated", "scope", "invalid", "unavailable")
+_EVERYWHERE = ("unauthenticated", "scope", "invalid", "rate_limited", "unavailable")
 _WRITES = (
-    "bad_json",
-    "bad_encoding",
-    "duplicate_key",
     "csrf",
     "idempotency_in_progress",
     "too_large",
     "unsupported_media_type",
     "idempotency_mismatch",
 )
+_OF_JSON = ("bad_json", "bad_encoding", "duplicate_key")
+_BUDGET = {
+    "RateLimit": {
+        "schema": {"type": "string"},
+        "description": "What is left: calls (r), and seconds until all are (t).",
+    },
+    "RateLimit-Policy": {"schema": {"type": "string"}, "description": "Calls (q) in so many seconds (w)."},
+}
 _EXTRAS: dict[str, dict[str, Any]] = {
     "already_claimed": {
         "agent_id": "6a1b8b0e-43cf-4a53-9c3e-6f0f2d1c7b11",
@@ -35,6 +40,8 @@ _EXTRAS: dict[str, dict[str, Any]] = {
     "message_too_long": {"limit": 20000},
     "pins_full": {"limit": 5},
     "cannot_merge": {"reason": "other_sender"},
+    "file_refused": {"reason": "too_big", "limit": 16},
+    "media_not_fetched": {"reason": "not_found"},
 }
 _PROBLEM = {
     "type": "object",
@@ -63,6 +70,7 @@ _DESCRIPTION = """\
 Conversations, handoffs and messages of the desk, for bots and integrations.
 
 Ids are UUIDs, times RFC 3339 in UTC. Unknown members and parameters are refused. A body has at most 256 KB.
+RateLimit says how many calls a minute are left; 429 comes with Retry-After.
 Send an Idempotency-Key with every POST: the same key and body get the same answer for 24 hours."""
 _SECURITY: dict[str, dict[str, Any]] = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key: `hf_<id>_<secret>`."},
@@ -99,6 +107,18 @@ def file() -> dict[str, Any]:
     return {**codes(), "x-responses": {200: {"description": "The file.", "content": content}}}
 
 
+def upload(*refusals: str) -> dict[str, Any]:
+    """For an operation that takes a form with one file."""
+    shape = {
+        "type": "object",
+        "required": ["file"],
+        "additionalProperties": False,
+        "properties": {"file": {"type": "string", "format": "binary"}},
+    }
+    content = {"multipart/form-data": {"schema": shape, "examples": {"file": {"value": {"file": "…"}}}}}
+    return {**codes(*refusals), "requestBody": {"required": True, "content": content}}
+
+
 def complete(schema: dict[str, Any]) -> dict[str, Any]:
     schema["info"]["description"] = _DESCRIPTION
     schema["components"]["securitySchemes"] = _SECURITY
@@ -124,13 +144,15 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
         content["schema"] = _plain(content["schema"])
     answers = operation["responses"]
     for answer in answers.values():
-        answer["headers"] = {**operation.get("x-headers", {})}
+        answer["headers"] = {**operation.get("x-headers", {}), **_BUDGET}
     operation.pop("x-headers", None)
     answers |= operation.pop("x-responses", {})
     refusals = [*_EVERYWHERE, *operation.pop("x-codes")]
     refusals += ["not_found"] if writes or "{" in path else []
     if writes:
         refusals += _WRITES
+        is_json = "application/json" in operation.get("requestBody", {}).get("content", {})
+        refusals += _OF_JSON if is_json else ()
         _allow_repeating(operation)
     answers |= _problems(refusals)
     operation["responses"] = {str(status): answers[status] for status in sorted(answers)}

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from handoffflow.api.choices import Menu, UsedTemplate
+from handoffflow.api.choices import UsedTemplate
 
 Item = TypeVar("Item")
 
@@ -131,30 +131,6 @@ class Release(Body):
     last_seen_seq: Seq = Field(description="The seq of the newest message that was read.")
     epoch: Seq | None = None
     force: bool = Field(default=False, description="Release although the customer has written since.")
-
-
-class Say(Body):
-    """A message to the customer: a text, or a template. ``media_url`` is not supported yet."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"message_owner": "bot", "epoch": 0, "body": "Olá! Como posso ajudar?"}]
-        }
-    )
-
-    message_owner: Literal["bot", "agent"]
-    body: str | None = Field(default=None, min_length=1, max_length=4096, description="Or content_sid.")
-    content_sid: str | None = Field(
-        default=None, min_length=1, max_length=64, description="A template: it gets through a closed window."
-    )
-    variables: dict[str, str] = Field(default={}, description="What fills the template; one line each.")
-    buttons: list[str] = Field(default=[], max_length=10, description="Up to three, 20 characters each.")
-    menu: Menu | None = None
-    agent_id: Id | None = Field(default=None, description="Required with message_owner agent: who holds it.")
-    epoch: Seq | None = Field(
-        default=None, description="Required with message_owner bot: the epoch of its turn."
-    )
-    reply_to: Id | None = None
 
 
 # Asked for in a query -------------------------------------------------------------------------
@@ -290,10 +266,3 @@ class Conversations(Page[Conversation]):
 
 class Messages(Page[Message]):
     pass
-
-
-class Accepted(BaseModel):
-    """Accepted, not yet sent; a long text became several messages."""
-
-    message: Message
-    parts: list[Message]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from conversations import clock, interactive, templates
 from conversations.models import Author, Conversation, Message, Sender, Template
 from conversations.models.template import TemplateQuerySet
-from handoffflow.api import choices, openapi, pages, render, schemas
+from handoffflow.api import choices, openapi, pages, render, schemas, spoken
 from handoffflow.api.auth import Access, ApiRequest, Caller
 from handoffflow.api.errors import Refused
 from handoffflow.models import Scope
@@ -81,7 +81,7 @@ def list_templates(request: ApiRequest, filters: Query[TemplateFilter]) -> HttpR
     return render.document(Templates.model_construct(items=[_shape(row) for row in found], next=following))
 
 
-def send(caller: Caller, conversation: Conversation, body: schemas.Say, key: str | None) -> Message:
+def send(caller: Caller, conversation: Conversation, body: spoken.Say, key: str | None) -> Message:
     """What ``content_sid`` and ``variables`` of a message say, in the name of the bot or of an agent."""
     template = Template.objects.of(conversation.sender).filter(content_sid=body.content_sid).first()
     if template is None:
@@ -96,7 +96,7 @@ def send(caller: Caller, conversation: Conversation, body: schemas.Say, key: str
     )
 
 
-def offer(caller: Caller, conversation: Conversation, body: schemas.Say, key: str | None) -> Message:
+def offer(caller: Caller, conversation: Conversation, body: spoken.Say, key: str | None) -> Message:
     """A text with choices, in the same way."""
     found = choices.offered(body.buttons, body.menu)
     if found is None:
@@ -111,7 +111,7 @@ def offer(caller: Caller, conversation: Conversation, body: schemas.Say, key: st
     )
 
 
-def _speaker(caller: Caller, conversation: Conversation, body: schemas.Say) -> dict[str, Any]:
+def _speaker(caller: Caller, conversation: Conversation, body: spoken.Say) -> dict[str, Any]:
     """In whose name, and in which epoch."""
     if caller.is_bot:
         if body.epoch is None:

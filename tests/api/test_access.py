@@ -58,6 +58,12 @@ CALLS: dict[str, Call] = {
         DESK,
         {"message_owner": "agent", "agent_id": "{agent}", "body": "x", "reply_to": "{message}"},
     ),
+    "send a file": Call(
+        "post",
+        f"{CHAT}/messages",
+        DESK,
+        {"message_owner": "agent", "agent_id": "{agent}", "media_id": "{upload}"},
+    ),
     "retry": Call("post", f"{CHAT}/messages/{{message}}/retry", DESK),
     "discard": Call("post", f"{CHAT}/messages/{{message}}/discard", DESK),
     "arrived": Call("post", f"{CHAT}/messages/{{message}}/arrived", ADMIN),
@@ -107,8 +113,8 @@ CALLS: dict[str, Call] = {
     "replay all": Call("post", "/inbound-webhooks/replay", ADMIN),
     "templates": Call("get", "/templates", {"bot", *BOTH}),
 }
-ELSEWHERE = {"/conversations/{conv}/media/{media}"}
-"""Has tests of its own: the file has to be there."""
+ELSEWHERE = {("get", f"{CHAT}/media/{{media}}"), ("post", f"{CHAT}/media")}
+"""Have tests of their own (test_media.py): the file has to be there, or comes in a form."""
 
 
 def make_api(scope: str) -> Api:
@@ -146,7 +152,7 @@ def ids() -> world.Ids:
 class TestTable:
     def test_has_every_call(self) -> None:
         known = {(call.method, re.sub(r"{\w+}", "{}", call.path)) for call in CALLS.values()} | {
-            ("get", re.sub(r"{\w+}", "{}", path)) for path in ELSEWHERE
+            (method, re.sub(r"{\w+}", "{}", path)) for method, path in ELSEWHERE
         }
         served = {
             (method, re.sub(r"{\w+}", "{}", path.removeprefix(ROOT)))
@@ -273,7 +279,7 @@ class TestOperators:
         shut = {name for name in CALLS if call(session, name, ids).status_code == 403}
 
         assert shut == {
-            *("say as bot", "say as agent", "answer", "start", "note", "pin", "tag"),
+            *("say as bot", "say as agent", "answer", "send a file", "start", "note", "pin", "tag"),
             *("mentions read", "availability"),
         }
 

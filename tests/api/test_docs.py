@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from tests.api.calls import make_key
 from tests.builders import make_operator, make_sender, make_with_bot
@@ -20,8 +23,8 @@ def commands() -> list[tuple[list[str], int]]:
     """Every curl of the guide, in order, and the status written below it."""
     found = []
     for block in re.findall(r"```bash\n(.*?)```", GUIDE, re.DOTALL):
-        command, _mark, status = block.rpartition("\n# ")
-        found.append((shlex.split(command.replace("\\\n", " ")), int(status)))
+        for command, status in re.findall(r"(.*?)\n# (\d{3})\n", block, re.DOTALL):
+            found.append((shlex.split(command.replace("\\\n", " ")), int(status)))
     return found
 
 
@@ -35,6 +38,10 @@ def curl(words: list[str]) -> Any:
         elif word == "-H":
             name, _colon, value = words.pop(0).partition(": ")
             headers[name] = value
+        elif word == "-F":
+            name, _at, path_of_file = words.pop(0).partition("=@")
+            part = SimpleUploadedFile(path_of_file, b"%PDF-1.7\n", "application/pdf")
+            body, headers["Content-Type"] = encode_multipart(BOUNDARY, {name: part}), MULTIPART_CONTENT
         elif word == "-d":
             body = words.pop(0).encode()
         else:
@@ -45,7 +52,8 @@ def curl(words: list[str]) -> Any:
 
 @pytest.mark.django_db
 class TestGuide:
-    def test_shows_commands_that_work_in_this_order(self) -> None:
+    def test_shows_commands_that_work_in_this_order(self, settings: Any, tmp_path: Path) -> None:
+        settings.MEDIA_ROOT = tmp_path
         conversation, ana = make_with_bot(), make_operator("ana")
         names = {
             "API": "/api/v1",
@@ -60,10 +68,12 @@ class TestGuide:
             filled = [re.sub(r"\$([A-Z]+)", lambda name: names[name[1]], word) for word in words]
             response = curl(filled)
             assert response.status_code == status, (words, response.content)
+            if status == 201 and filled[-1].startswith("file="):
+                names["MEDIA"] = response.json()["id"]
 
     def test_walks_the_whole_loop(self) -> None:
         assert len(commands()) >= 10
-        for call in ("request", "assign", "release", "cancel", "queue", "messages"):
+        for call in ("request", "assign", "release", "cancel", "queue", "messages", "media"):
             assert f"/{call}" in GUIDE
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from conversations import clock, merging, notes
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from conversations import clock, merging, notes, uploads
 from conversations.contract import Cause
 from conversations.models import (
     Attachment,
@@ -88,6 +90,7 @@ def _ids(held: Conversation, said: Message, agent: Operator, **others: Conversat
         "message": said,
         "agent": agent,
         "media": Attachment.objects.create(message=first, content_type="image/png", state="failed"),
+        "upload": uploads.keep(held, SimpleUploadedFile("pedido.pdf", b"%PDF-1.7 A-1027"), now=clock.now()),
         "note": notes.add(held, author=agent, body="Liga depois.", cause=API, now=clock.now()),
         "tag": Tag.objects.create(organization=company, name="Entrega"),
         "queue": Queue.objects.filter(organization=company).first()
