@@ -19,6 +19,7 @@ from conversations import (
     leases,
     messages,
     positions,
+    questions,
     wakeup,
     words,
 )
@@ -38,6 +39,7 @@ from conversations.models import (
     Mode,
     Reasons,
     Sender,
+    StudioCall,
     TurnKind,
     WebhookOutcome,
     WebhookSource,
@@ -48,6 +50,8 @@ from conversations.twilio.payloads import InboundMessage
 logger = logging.getLogger(__name__)
 
 TRY_AGAIN = timedelta(minutes=1)
+TO_STUDIO = "studio"
+"""The reason in the raw row of what was handed to the flow by the answer to its webhook."""
 LATE = timedelta(seconds=30)
 """Applied this long after it came, a message is shown as late and may be overtaken by newer ones."""
 
@@ -101,7 +105,7 @@ def _apply_and_keep(raw: InboundWebhook, sender: Sender, now: datetime, overtake
 def _apply(raw: InboundWebhook, sender: Sender, now: datetime, overtaken: bool = False) -> None:
     inbound = payloads.parse_inbound(raw.params)
     raw.message = apply(inbound, sender=sender, at=raw.received_at, now=now, overtaken=overtaken)
-    raw.outcome = WebhookOutcome.APPLIED
+    raw.outcome, raw.reason = WebhookOutcome.APPLIED, TO_STUDIO if raw.message.to_studio else ""
 
 
 @atomically
@@ -266,6 +270,7 @@ def _fall_silent(taken: Conversation, cause: Cause, now: datetime) -> None:
     if not _cancelled(taken, cause, now):
         messages.cancel_waiting_bot_lines(taken)
         BotTurn.objects.close(taken)
+        StudioCall.objects.owe(taken, now=now)
 
 
 def _cancelled(taken: Conversation, cause: Cause, now: datetime) -> bool:
@@ -285,6 +290,11 @@ def _ask(taken: Conversation, message: Message, reason: Reasons, cause: Cause, n
 def _to_the_bot(taken: Conversation, message: Message, cause: Cause, now: datetime) -> None:
     if taken.sender.bot_engine == BotEngineName.NONE:
         return _ask(taken, message, Reasons.RULE, cause, now)
+    if taken.sender.bot_engine == BotEngineName.STUDIO and not taken.sender.flow:
+        return _ask(taken, message, Reasons.BOT_FAILURE, cause, now)
+    message.to_studio = not message.late and questions.flow_takes(taken)
+    if message.to_studio:
+        return None
     BotTurn.objects.owe(taken, kind=TurnKind.MESSAGE, cause_seq=message.seq, now=now)
     transaction.on_commit(wakeup.ring)
     return None

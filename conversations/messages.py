@@ -63,6 +63,23 @@ def receive(conversation: Conversation, *, seq: int, cause: Cause, now: datetime
     return message
 
 
+def overhear(conversation: Conversation, *, seq: int, cause: Cause, now: datetime, **fields: Any) -> Message:
+    """A line that a bot somewhere else has sent by itself, at ``seq``, and its event at ``seq + 1``."""
+    message = Message.objects.create(
+        conversation=conversation, seq=seq, author=Author.BOT, epoch=conversation.epoch, **fields
+    )
+    events.record(
+        conversation,
+        "message.accepted",
+        cause=cause,
+        seq=seq + 1,
+        now=now,
+        message=message.pk,
+        message_seq=seq,
+    )
+    return message
+
+
 def send(
     conversation: Conversation,
     *,

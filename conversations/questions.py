@@ -17,6 +17,7 @@ from conversations.models import (
     Conversation,
     Handoff,
     Message,
+    Resume,
     TurnKind,
 )
 
@@ -36,7 +37,7 @@ class Question:
 
 def of(row: BotTurn) -> Question:
     conversation = Conversation.objects.with_parties().get(pk=row.conversation_id)
-    told = _untold(conversation)
+    told = untold(conversation)
     return Question(conversation=conversation, turn=_turn(row, conversation, told), told=told)
 
 
@@ -73,7 +74,23 @@ def _turn(row: BotTurn, conversation: Conversation, handoff: Handoff | None) -> 
     )
 
 
-def _untold(conversation: Conversation) -> Handoff | None:
+def flow_takes(conversation: Conversation) -> bool:
+    """Whether Twilio may hand a message to the Studio flow as it is. Not when the flow has to be told how a service
+    ended, or while others wait for that: it is then started with them."""
+    if not conversation.sender.flow or BotTurn.objects.filter(open_for=conversation).exists():
+        return False
+    return to_tell(conversation) is None
+
+
+def to_tell(conversation: Conversation) -> Handoff | None:
+    """The service whose end a Studio flow is told of: one that somebody gave, and that did not end without the bot.
+    After any other the flow begins afresh."""
+    ended = untold(conversation)
+    served = ended is not None and ended.first_handoff_at and ended.resume != Resume.CLOSE
+    return ended if served else None
+
+
+def untold(conversation: Conversation) -> Handoff | None:
     """The newest service that ended and the bot was not told of; one where somebody came before one where
     nobody did."""
     ended = Handoff.objects.filter(conversation=conversation, open_for=None, told_at=None)

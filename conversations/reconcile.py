@@ -7,14 +7,15 @@ the door of the webhooks, at the time Twilio received it; the unique SID decides
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from conversations import clock, intake, leases, settling, wakeup, work
-from conversations.models import InboundWebhook, Message, Reconciliation, Sender, WebhookSource
+from conversations import clock, intake, leases, overheard, settling, wakeup, work
+from conversations.models import BotEngineName, InboundWebhook, Message, Reconciliation, Sender, WebhookSource
 from conversations.twilio import reading
 from conversations.twilio.client import Account
 from conversations.twilio.payloads import Media
@@ -26,6 +27,7 @@ SOON = timedelta(seconds=45)
 OVERLAP = timedelta(minutes=15)
 """Clocks differ, and a list may show a message later than its own date."""
 FIRST = timedelta(days=1)
+GATHER = timedelta(seconds=3)
 LOOK_EVERY = timedelta(seconds=1)
 LEASE = timedelta(seconds=60)
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 600.0
@@ -57,6 +59,14 @@ def soon(sender: Sender, *, now: datetime) -> None:
     transaction.on_commit(wakeup.ring)
 
 
+def heard(account_sid: str, address: str, *, now: datetime) -> None:
+    """A message of ours that somebody else sent was reported: compare in a moment, together with what follows it."""
+    rows = Reconciliation.objects.filter(sender__account_sid=account_sid, sender__address=address)
+    flowing = rows.filter(sender__bot_engine=BotEngineName.STUDIO, due_at__gt=now + GATHER)
+    free = Q(leased_until=None) | Q(leased_until__lte=Now())
+    flowing.filter(free).update(due_at=now + GATHER, leased_until=None, lease_number=F("lease_number") + 1)
+
+
 def _hasten(rows: QuerySet[Reconciliation], now: datetime) -> None:
     free = Q(leased_until=None) | Q(leased_until__lte=Now())
     rows.filter(free).update(due_at=now, leased_until=None, lease_number=F("lease_number") + 1)
@@ -76,19 +86,36 @@ async def run(row: Reconciliation, now: datetime) -> None:
         missing = await work.in_thread(_missing, await _listed(account, row, now))
         settled = [one for one in missing if one[0].at <= now - SOON]
         await _fill(account, row, settled)
+        waits = bool(row.sender.flow) and await _overhear(account, row, now)
     except CannotRead as problem:
         await work.in_thread(_failed, row, problem, now)
     except LostLease:
         return
     else:
-        await work.in_thread(_done, row, now, len(settled), SOON if len(settled) < len(missing) else EVERY)
+        again = SOON if len(settled) < len(missing) or waits else EVERY
+        await work.in_thread(_done, row, now, len(settled), again)
 
 
 async def _listed(account: Account, row: Reconciliation, now: datetime) -> list[Received]:
-    """Since the last pass, oldest first: turned round, a stable sort keeps the order within one second."""
-    start = row.read_until - OVERLAP if row.read_until else max(now - FIRST, row.sender.created_at)
+    """What customers wrote since the last pass."""
+    pages = reading.received(account, to=row.sender.address, since=_start(row, now))
+    return await _oldest_first(pages, row)
+
+
+async def _overhear(account: Account, row: Reconciliation, now: datetime) -> bool:
+    """What a flow has said since then; whether some of it has to wait."""
+    pages = reading.sent(account, from_=row.sender.address, since=_start(row, now))
+    return await work.in_thread(overheard.bring_in, row.sender, await _oldest_first(pages, row), now=now)
+
+
+def _start(row: Reconciliation, now: datetime) -> datetime:
+    return row.read_until - OVERLAP if row.read_until else max(now - FIRST, row.sender.created_at)
+
+
+async def _oldest_first(listed: AsyncIterator[list[Received]], row: Reconciliation) -> list[Received]:
+    """Turned round, a stable sort keeps the order within one second."""
     pages: list[Received] = []
-    async for page in reading.received(account, to=row.sender.address, since=start):
+    async for page in listed:
         pages.extend(page)
         await work.in_thread(_hold, row)
     # A message that came in between two pages can shift one onto the next.

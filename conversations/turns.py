@@ -14,7 +14,7 @@ from conversations.atomically import atomically
 from conversations.bots import base
 from conversations.bots.base import HandoffRequest, Reply
 from conversations.contract import Cause
-from conversations.models import Author, BotTurn, Conversation, Handoff, Message, Mode, Reasons
+from conversations.models import Author, BotEngineName, BotTurn, Conversation, Handoff, Message, Mode, Reasons
 from conversations.models.organization import ELSEWHERE
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ CAUSE = Cause(kind="bot", door="worker")
 
 def here(_now: datetime) -> QuerySet[BotTurn]:
     """Those of engines that need no network, and of whatever is no engine any more."""
-    return BotTurn.objects.exclude(conversation__sender__bot_engine__in=ELSEWHERE)
+    others = ELSEWHERE | {BotEngineName.STUDIO}
+    return BotTurn.objects.exclude(conversation__sender__bot_engine__in=others)
 
 
 @work.handles(BotTurn, name="turn", candidates=here, lease=LEASE)

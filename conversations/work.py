@@ -34,6 +34,7 @@ MODULES = [
     "conversations.delivery",
     "conversations.turns",
     "conversations.calls",
+    "conversations.executions",
     "conversations.retry",
     "conversations.media",
     "conversations.deadlines",

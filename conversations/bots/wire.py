@@ -47,7 +47,7 @@ def question(turn: Turn) -> bytes:
         "epoch": turn.epoch,
         "message": _line(turn.message) if turn.message else None,
         "history": [_line(line) for line in turn.history],
-        "release": _release(turn.release) if turn.release else None,
+        "release": release(turn.release) if turn.release else None,
         "attributes": dict(turn.attributes),
     }
     return json.dumps(asked, ensure_ascii=False, separators=(",", ":")).encode()
@@ -64,18 +64,19 @@ def _line(line: Line) -> dict[str, Any]:
     return {"author": line.author, "kind": line.kind, "text": line.text, "at": _time(line.at)}
 
 
-def _release(release: ReleaseContext) -> dict[str, Any]:
+def release(ended: ReleaseContext) -> dict[str, Any]:
+    """The end of human service, as every bot is told of it."""
     return {
-        "outcome": release.outcome,
-        "summary": release.summary,
-        "facts": dict(release.facts),
-        "promises": list(release.promises),
-        "do_not_repeat": list(release.do_not_repeat),
-        "resume": release.resume,
-        "human_started_at": _time(release.human_started_at),
-        "human_ended_at": _time(release.human_ended_at),
-        "operator": release.operator or None,
-        "messages_since": [_line(line) for line in release.messages_since],
+        "outcome": ended.outcome,
+        "summary": ended.summary,
+        "facts": dict(ended.facts),
+        "promises": list(ended.promises),
+        "do_not_repeat": list(ended.do_not_repeat),
+        "resume": ended.resume,
+        "human_started_at": _time(ended.human_started_at),
+        "human_ended_at": _time(ended.human_ended_at),
+        "operator": ended.operator or None,
+        "messages_since": [_line(line) for line in ended.messages_since],
     }
 
 

@@ -102,7 +102,7 @@ def _hand_over(conversation: Conversation, asked: _Asked) -> Handoff | None:
         return None
     handoff = episodes.begin(taken, cause=cause, request=asked.request, now=now, placed=placed)
     failpoints.reached("handoff.requesting")
-    common.silence_bot(taken)
+    common.silence_bot(taken, now)
     seq = taken.seq - notices.numbers(words + notice) + 1
     seq = notices.say(taken, words, seq=seq, cause=cause, now=now)
     common.record(

@@ -50,7 +50,7 @@ def claim(
     handoff = taken.handoff
     if handoff is None:
         handoff = episodes.begin(taken, cause=cause, request=HandoffRequest(reason=Reasons.TAKEOVER), now=now)
-        common.silence_bot(taken)
+        common.silence_bot(taken, now)
     episodes.claimed(handoff, taken, now)
     failpoints.reached("handoff.claiming")
     seq = taken.seq - numbers + 1
@@ -89,7 +89,7 @@ def start(
         raise refusals.of_starting(conversation)
     request = HandoffRequest(reason=Reasons.OUTBOUND)
     handoff = episodes.begin(taken, cause=cause, request=request, now=now)
-    common.silence_bot(taken)
+    common.silence_bot(taken, now)
     episodes.claimed(handoff, taken, now)
     common.record(
         taken,

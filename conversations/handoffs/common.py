@@ -9,7 +9,7 @@ from django.db.models import F
 
 from conversations import events, messages
 from conversations.contract import Cause
-from conversations.models import BotTurn, Conversation, Handoff, Mode
+from conversations.models import BotTurn, Conversation, Handoff, Mode, StudioCall
 
 if TYPE_CHECKING:
     from conversations.models.conversation import ConversationQuerySet
@@ -41,9 +41,10 @@ def new_session(numbers: int) -> dict[str, Any]:
     }
 
 
-def silence_bot(taken: Conversation) -> None:
+def silence_bot(taken: Conversation, now: datetime) -> None:
     messages.cancel_waiting_bot_lines(taken)
     BotTurn.objects.close(taken)
+    StudioCall.objects.owe(taken, now=now)
 
 
 def record(

@@ -37,7 +37,7 @@ def merge(winner: Conversation, loser: Conversation, *, cause: Cause, now: datet
     if service is not None:
         own = episodes.join(taken, own, service, inherits=inherits)
     if inherits:
-        common.silence_bot(taken)
+        common.silence_bot(taken, now)
     failpoints.reached("handoff.merging")
     _tell(taken, loser, own, service, inherits, cause, now)
     return taken
@@ -49,7 +49,7 @@ def _leave(
     left = Conversation.objects.all().take(loser.pk, 1, merged_into=winner, unread=0, **common.back_to_bot())
     if left is None:
         raise Conversation.DoesNotExist
-    common.silence_bot(left)
+    common.silence_bot(left, now)
     told: dict[str, Any] = {"into": str(winner.public_id)}
     if service is not None:
         episodes.end(left, Release(outcome=Outcomes.MERGED), seq=left.seq, now=now)

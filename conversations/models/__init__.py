@@ -20,6 +20,7 @@ from conversations.models.note import Note, NoteKind
 from conversations.models.organization import ADDRESS_LENGTH, SANDBOX, BotEngineName, Organization, Sender
 from conversations.models.queue import BotAnswer, Queue, WaitingThen
 from conversations.models.reconciliation import Reconciliation
+from conversations.models.studio_call import StudioCall
 from conversations.models.template import Approval, Category, Template, TemplateSync
 from conversations.models.typing_sign import TypingSign
 from conversations.models.unsent import UnsentFile
@@ -69,6 +70,7 @@ __all__ = [
     "Sender",
     "Status",
     "StatusReport",
+    "StudioCall",
     "Template",
     "TemplateSync",
     "TurnKind",

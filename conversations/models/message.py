@@ -85,6 +85,9 @@ class Message(Said):
     failed_at = models.DateTimeField(null=True, blank=True, db_index=True, editable=False)
     """Since when it counts as failed; null otherwise, so that the index holds only those."""
 
+    to_studio = False
+    """In memory only: the answer to its webhook hands it to the flow."""
+
     objects = MessageQuerySet.as_manager()
 
     if TYPE_CHECKING:

@@ -40,6 +40,7 @@ class BotEngineName(models.TextChoices):
     RULES = "rules", _("Built-in menu and answers")
     WEBHOOK = "webhook", _("Your own bot, over HTTP")
     LLM = "llm", _("Language model")
+    STUDIO = "studio", _("Twilio Studio flow")
     NONE = "none", _("No bot: straight to the queue")
 
 
@@ -67,7 +68,11 @@ class SenderQuerySet(models.QuerySet["Sender"]):
         sender, _made = self.get_or_create(
             account_sid=settings.TWILIO_SID,
             address=settings.TWILIO_WHATSAPP_NUMBER,
-            defaults={"organization": Organization.default(), "name": settings.APP_NAME},
+            defaults={
+                "organization": Organization.default(),
+                "name": settings.APP_NAME,
+                "bot_engine": BotEngineName.STUDIO if settings.TWILIO_FLOW_SID else BotEngineName.RULES,
+            },
         )
         return sender
 
@@ -111,6 +116,13 @@ class Sender(Public, Due):
     )
     bot_secret_encrypted = models.TextField(blank=True, default="", editable=False)
     llm_key_encrypted = models.TextField(blank=True, default="", editable=False)
+    flow_sid = models.CharField(
+        _("Studio flow SID"),
+        max_length=64,
+        blank=True,
+        default="",
+        help_text=_("FW…; empty takes TWILIO_FLOW_SID, for numbers of the environment's account."),
+    )
     bot_failures = models.PositiveSmallIntegerField(default=0, editable=False)
     """How many of its turns in a row were given up. Written by breaker.py only, as is the next."""
     bot_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -164,6 +176,13 @@ class Sender(Public, Due):
     @property
     def of_environments_account(self) -> bool:
         return bool(self.account_sid) and self.account_sid == settings.TWILIO_SID
+
+    @property
+    def flow(self) -> str:
+        """The Studio flow that answers on this number; "" where another bot does, or none is named."""
+        if self.bot_engine != BotEngineName.STUDIO:
+            return ""
+        return self.flow_sid or (settings.TWILIO_FLOW_SID if self.of_environments_account else "")
 
     @property
     def sandbox(self) -> bool:

@@ -22,7 +22,7 @@ API = "https://api.twilio.com"
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One message of a customer, as Twilio lists it: without a name, a button or a place."""
+    """One message as Twilio lists it: without a name, a button or a place."""
 
     sid: str
     from_: str
@@ -31,6 +31,7 @@ class Received:
     at: datetime
     service: str = ""
     files: int = 0
+    status: str = ""
 
 
 class CannotRead(Exception):
@@ -45,12 +46,25 @@ class CannotRead(Exception):
 
 async def received(account: Account, *, to: str, since: datetime) -> AsyncIterator[list[Received]]:
     """What customers sent ``to`` us at ``since`` or later, page by page as Twilio has it: the newest first."""
+    async for page in _listed(account, "inbound", since, to=to):
+        yield page
+
+
+async def sent(account: Account, *, from_: str, since: datetime) -> AsyncIterator[list[Received]]:
+    """What left our number, whoever sent it: in the same way."""
+    async for page in _listed(account, "outbound", since, from_=from_):
+        yield page
+
+
+async def _listed(
+    account: Account, direction: str, since: datetime, **end: str
+) -> AsyncIterator[list[Received]]:
     sdk = connected(account)
     # Twilio compares whole days, in its own time zone, which is UTC.
     day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    page = await ask(lambda: sdk.messages.page_async(to=to, date_sent_after=day, page_size=PAGE))
+    page = await ask(lambda: sdk.messages.page_async(date_sent_after=day, page_size=PAGE, **end))
     while page is not None:
-        rows = [row for row in page if row.direction == "inbound"]
+        rows = [row for row in page if str(row.direction).startswith(direction)]
         found = [_received(row) for row in rows if row.sid and (row.date_sent or row.date_created)]
         yield [one for one in found if one.at >= since]
         if any(one.at < since for one in found):
@@ -133,4 +147,5 @@ def _received(row: Any) -> Received:
         at=row.date_sent or row.date_created,
         service=str(row.messaging_service_sid or ""),
         files=payloads.code(row.num_media) or 0,
+        status=str(row.status or ""),
     )

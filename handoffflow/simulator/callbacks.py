@@ -42,6 +42,8 @@ class Outcome:
     result: str
     ms: float
     connected: bool
+    body: str = ""
+    content_type: str = ""
 
 
 def signature(token: str, url: str, form: Mapping[str, str]) -> str:
@@ -116,7 +118,7 @@ def status_form(account: Account, message: Message, job: Job) -> dict[str, str]:
     return form
 
 
-def post(desk: Desk, *, url: str, form: Mapping[str, str], token: str, job: Job) -> Outcome:
+def post(desk: Desk, *, url: str, form: Mapping[str, str], token: str, about: str) -> Outcome:
     """Sign for the address the desk is known by, and speak to the one where it listens."""
     target = desk.reached(url)
     if target is None:
@@ -128,22 +130,22 @@ def post(desk: Desk, *, url: str, form: Mapping[str, str], token: str, job: Job)
         "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
         "X-Twilio-Signature": signature(token, url.partition("#")[0], form),
         "User-Agent": "TwilioProxy/1.1",
-        "I-Twilio-Idempotency-Token": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job.sid}/{job.id}")),
+        "I-Twilio-Idempotency-Token": str(uuid.uuid5(uuid.NAMESPACE_URL, about)),
         "Host": public.netloc,
         "X-Forwarded-Proto": public.scheme,
         "Connection": "close",
     }
-    started, connected = time.monotonic(), False
+    started, connected, body, kind = time.monotonic(), False, "", ""
     try:
         connection.connect()
         connected = True
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", path, urlencode(form).encode(), headers)
         response = connection.getresponse()
-        response.read(65536)
-        result = str(response.status)
+        body = response.read(65536).decode("utf-8", "replace")
+        result, kind = str(response.status), response.headers.get("Content-Type", "")
     except (OSError, http.client.HTTPException) as problem:
         result = type(problem).__name__
     finally:
         connection.close()
-    return Outcome(result, (time.monotonic() - started) * 1000, connected)
+    return Outcome(result, (time.monotonic() - started) * 1000, connected, body, kind)

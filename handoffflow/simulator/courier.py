@@ -12,6 +12,7 @@ from handoffflow.simulator import books, callbacks, collecting, script
 from handoffflow.simulator.callbacks import Desk, Outcome
 from handoffflow.simulator.ledger import Job, Ledger
 from handoffflow.simulator.shapes import Account
+from handoffflow.simulator.studio import Studio
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,14 @@ class Courier:
     """One thread that finds due jobs, four that carry them; jobs of one lane never overlap."""
 
     def __init__(
-        self, ledger: Ledger, account_of: Callable[[str], Account], desk: Desk, api_url: Callable[[], str]
+        self,
+        ledger: Ledger,
+        account_of: Callable[[str], Account],
+        desk: Desk,
+        api_url: Callable[[], str],
+        studio: Studio,
     ) -> None:
+        self.studio = studio
         self.ledger = ledger
         self.account_of = account_of
         self.desk = desk
@@ -103,8 +110,12 @@ class Courier:
             return Outcome("deleted", 0, connected=True)
         account = self.account_of(message.number)
         form = callbacks.inbound_form(self.ledger, account, message, api_url=self.api_url())
+        if flow := self.studio.answering(account):
+            return self.studio.receive(account, flow, form)
         url = self.desk.app_url + callbacks.WEBHOOK
-        return callbacks.post(self.desk, url=url, form=form, token=account.token, job=job)
+        outcome = callbacks.post(self.desk, url=url, form=form, token=account.token, about=_about(job))
+        self.studio.follow(account, outcome, form)
+        return outcome
 
     def _status(self, job: Job) -> Outcome:
         sent = self.ledger.message(job.sid) if job.status == "sent" else None
@@ -119,4 +130,8 @@ class Courier:
         account = self.account_of(message.number)
         form = callbacks.status_form(account, message, job)
         url = message.callback
-        return callbacks.post(self.desk, url=url, form=form, token=account.token, job=job)
+        return callbacks.post(self.desk, url=url, form=form, token=account.token, about=_about(job))
+
+
+def _about(job: Job) -> str:
+    return f"{job.sid}/{job.id}"

@@ -65,6 +65,8 @@ class Door(BaseHTTPRequestHandler):
         if fault is not None and not fault.accepts:
             return damage.reply(fault, None), None
         account = standin.asked(request)
+        if standin.studio.serves(request):
+            return standin.studio.answer(account, request), None
         reply = rest.answer(standin.ledger, account, request, standin.console_of(account))
         if reply.sid is None:
             return reply, None

@@ -28,6 +28,7 @@ from handoffflow.simulator.door import Door
 from handoffflow.simulator.ledger import Ledger, Message
 from handoffflow.simulator.rest import Request
 from handoffflow.simulator.shapes import Account, Timing
+from handoffflow.simulator.studio import Studio
 
 
 class Server(ThreadingHTTPServer):
@@ -68,6 +69,7 @@ class StandIn:
         self._consoles: dict[str, Console] = {}
         app_url = app_url.rstrip("/")
         self.desk = Desk(app_url, (webhook_base or app_url).rstrip("/"))
+        self.studio = Studio(self.ledger, self.desk, self.console_of)
         self.host, self.port = host, port
         self._server: Server | None = None
         self._courier: Courier | None = None
@@ -93,7 +95,7 @@ class StandIn:
         self.port = self._server.server_address[
             1
         ]  # kept, so that a stopped stand-in comes back at the same URL
-        self._courier = Courier(self.ledger, self.account_of, self.desk, lambda: self.url)
+        self._courier = Courier(self.ledger, self.account_of, self.desk, lambda: self.url, self.studio)
         self._courier.start()
         threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True, name="simulator"
