@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from conversations import clock, contacts, failpoints, leases, questions, settling, turns, work
+from conversations import clock, contacts, leases, questions, settling, turns, work
 from conversations.atomically import atomically
 from conversations.bots import wire
 from conversations.bots.base import HandoffRequest, Reply
@@ -83,12 +83,10 @@ async def run(row: StudioCall, now: datetime) -> None:
         if problem.status != HTTPStatus.NOT_FOUND:  # no such flow: nothing runs
             await work.in_thread(_later, row, problem, now)
             return
-    failpoints.reached("execution.ended")
     await work.in_thread(_looked, row, now)
 
 
 def _where(row: StudioCall) -> Where:
-    failpoints.reached("execution.leased")
     conversation = row.conversation
     before = None
     if conversation.mode == Mode.BOT:
@@ -143,7 +141,6 @@ async def speak(row: BotTurn, now: datetime) -> None:
     except CannotRead as problem:
         await work.in_thread(_not_started, row, asked, problem, now)
         return
-    failpoints.reached("execution.started")
     await work.in_thread(_started, row, asked)
 
 
@@ -152,7 +149,6 @@ def _question(row: BotTurn) -> tuple[Question, Where]:
     conversation = asked.conversation
     addresses = {conversation.reply_address}
     sender = conversation.sender
-    failpoints.reached("execution.starting")
     return asked, Where(settling.account(sender), sender.flow, addresses)
 
 

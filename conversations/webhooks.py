@@ -134,7 +134,6 @@ def status(request: HttpRequest, form: Form) -> HttpResponse:
 @twilio_said
 def handoff(request: HttpRequest, said: Said) -> HttpResponse:
     """A Studio flow asks: by a message that it redirects here, which TwiML leads back, or by an HTTP request."""
-    failpoints.reached("studio.arrived")
     found = _asking(request, said)
     if found is None:
         return _refused()
@@ -156,7 +155,6 @@ def _answered(asked: studio.Asked, now: datetime) -> HttpResponse:
     if asked.form and asked.given.get("step") == "gate":
         return _twiml(studio.way_back(asked, studio.gate(asked, now=now)))
     episode, opened = studio.request(asked, now=now)
-    failpoints.reached("studio.asked")
     if asked.form:
         return _twiml(studio.way_back(asked, {"outcome": "queued"}))
     conversation = episode.conversation

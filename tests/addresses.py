@@ -117,6 +117,7 @@ CALL = "api/v1/conversations/<conv_id>"
 MACHINES: Table = {
     "api/twilio/webhook": row(POST="415"),
     "api/twilio/status": row(POST="415"),
+    "api/twilio/handoff": row(POST="415"),
     "api/twilio/media/<str:token>": row(GET="404"),
     "api/v1/openapi.json": row(GET="200"),
     "api/v1/docs": row(GET="200"),
@@ -249,6 +250,7 @@ ADMIN: Table = {
     **pages_of("conversations/knowledgearticle", make=True, change=True, delete=True),
     "admin/conversations/knowledgearticle/try/": staff(GET="200", POST="200"),
     **pages_of("conversations/sender", make=True, change=True, delete=False),
+    "admin/conversations/sender/flow/<str:way>/": staff(GET="404", POST="405", PUT="405", DELETE="405"),
     **pages_of("handoffflow/apikey", make=True, change=False, delete=False),
     **pages_of("operators/operator", make=True, change=True, delete=False),
     **pages_of("operators/reason", make=True, change=True, delete=True),

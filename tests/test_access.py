@@ -237,12 +237,13 @@ def test_everybody_gets_what_is_theirs(table: addresses.Table, world: World) -> 
 
 
 class TestFormsWithoutTheirToken:
-    def test_have_two_doors_besides_the_api(self) -> None:
+    def test_have_three_doors_besides_the_api(self) -> None:
         exempt = {route for route, pattern in routes() if getattr(pattern.callback, "csrf_exempt", False)}
 
         assert {route for route in exempt if not route.startswith("api/v1/")} == {
             "api/twilio/webhook",
             "api/twilio/status",
+            "api/twilio/handoff",
         }
 
     @pytest.mark.parametrize("name", ["ana", "caio"])

@@ -67,6 +67,7 @@ SHAPES = {
     "address": (r"whatsapp:\+\d{6,15}", "whatsapp:+551150280000"),
     "account_sid": (r"AC[0-9A-Za-z]{32}", "AC0123456789abcdef0123456789abcdef"),
     "messaging_service_sid": (r"MG[0-9A-Za-z]{32}", "MG0123456789abcdef0123456789abcdef"),
+    "flow_sid": (r"FW[0-9A-Za-z]{32}", "FW0123456789abcdef0123456789abcdef"),
     "api_key_sid": (r"SK[0-9A-Za-z]{32}", "SK0123456789abcdef0123456789abcdef"),
 }
 REFUSED = {
@@ -213,6 +214,7 @@ class SenderForm(LanguageModelForm):
                 "api_key_secret",
                 "bot_engine",
                 "bot_url",
+                "flow_sid",
                 "per_second",
                 "shows_typing",
                 "paused",
@@ -238,6 +240,7 @@ class SenderForm(LanguageModelForm):
         if given.get("api_key_sid") and not (given.get("api_key_secret") or stored):
             self.add_error("api_key_secret", _("The API key needs its secret."))
         self._check_bot(given)
+        self._check_flow(given)
         if given.get("secondary_token") and (given.get("finish_rotation") or given.get("forget_secondary")):
             self.add_error("secondary_token", _("Either a new secondary token or the end of the rotation."))
         return given
@@ -249,6 +252,13 @@ class SenderForm(LanguageModelForm):
         if why := _refusal(url):
             self.add_error("bot_url", why)
         self.check_model(given, _refusal)
+
+    def _check_flow(self, given: dict[str, Any]) -> None:
+        account = given.get("account_sid") or self.instance.account_sid
+        of_environment = bool(settings.TWILIO_FLOW_SID) and account == settings.TWILIO_SID
+        named = given.get("flow_sid") or of_environment
+        if given.get("bot_engine") == BotEngineName.STUDIO and not named:
+            self.add_error("flow_sid", _("Name the flow that answers on this number."))
 
     def _post_clean(self) -> None:
         """Before the instance takes the new SID, ``clean`` has compared it with the old one."""

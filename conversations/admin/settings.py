@@ -6,15 +6,19 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.forms import ChoiceField, Textarea, TextInput
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import clock, pauses, reconcile, texts
+from conversations import clock, flowfiles, pauses, reconcile, texts
 from conversations.admin import base, forms, lists, model_form, scope, wording
 from conversations.models import BotAnswer, Handoff, Queue, Sender
 from conversations.twilio.errors import TROUBLES
@@ -112,6 +116,15 @@ class SenderAdmin(base.Scoped):
             },
         ),
         (
+            "Twilio Studio",
+            {
+                "fields": ("flow_sid", "flow_files"),
+                "description": _(
+                    "For a flow as the bot above. docs/studio.md says how this desk and the flow work together."
+                ),
+            },
+        ),
+        (
             _("Pace and pauses"),
             {
                 "fields": ("per_second", "shows_typing", "paused"),
@@ -157,7 +170,32 @@ class SenderAdmin(base.Scoped):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Conversations hang on the address; another number is another sender."""
-        return ("address", "account_sid", "rotation") if obj else ("rotation",)
+        shown = ("rotation", "flow_files")
+        return ("address", "account_sid", *shown) if obj else shown
+
+    @admin.display(description=_("flows to import"))
+    def flow_files(self, sender: Sender) -> SafeString:
+        """This installation's address stands in them already."""
+        ways = {"in-front": _("Download: this desk in front"), "behind": _("Download: Studio in front")}
+        links = [
+            (reverse("admin:conversations_sender_flow", args=[way]), title) for way, title in ways.items()
+        ]
+        return format_html_join(" ", '<a class="button" href="{}">{}</a>', links)
+
+    def get_urls(self) -> Any:
+        flow = self.admin_site.admin_view(self.flow)
+        return [path("flow/<str:way>/", flow, name="conversations_sender_flow"), *super().get_urls()]
+
+    def flow(self, request: HttpRequest, way: str) -> HttpResponse:
+        """One of the two flows as a file."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if way not in flowfiles.WAYS:
+            raise Http404
+        named = {"Content-Disposition": f'attachment; filename="handoffflow-{way}.json"'}
+        return HttpResponse(flowfiles.text(way), content_type="application/json", headers=named)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Of a row that exists, only what was touched: the worker writes it, too, and may have paused it meanwhile."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.conf import settings
 
 from conversations.models import Sender
-from conversations.twilio import client, console
+from conversations.twilio import client, console, studio
 from conversations.twilio.client import Account
 from conversations.twilio.console import Number, Service
 from conversations.twilio.reading import CannotRead
@@ -29,6 +29,8 @@ class Known:
     services: list[Service] = field(default_factory=list)
     captured: bool = False
     approved: int | None = None
+    flow: str | None = None
+    """How the sender's Studio flow stands: published or draft, "" where there is none of that SID."""
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -68,6 +70,8 @@ async def ask(sender: Sender) -> Known:
         known.number = await _part(known, "number", None, lambda: console.number(of, address))
         known.services = await _part(known, "services", [], lambda: console.services(of, address, service))
     known.captured = await _part(known, "addresses", False, lambda: console.captured(of, address))
+    if sender.flow:
+        known.flow = await _part(known, "flow", None, lambda: studio.status(of, sender.flow))
     known.approved = await _part(known, "templates", None, lambda: console.approved(of))
     return known
 
@@ -80,11 +84,17 @@ async def _part(known: Known, name: str, otherwise: T, call: Callable[[], Awaita
         return otherwise
 
 
+def behind_flow(known: Known) -> bool:
+    """Whether the number's own webhook is the sender's Studio flow, which then asks us."""
+    sender, given = known.sender, known.number.webhook if known.number else ""
+    return bool(sender.flow) and given.partition("?")[0] == studio.flow_url(sender.account_sid, sender.flow)
+
+
 async def mend(known: Known) -> bool:
     """Set our addresses at Twilio, on the number and on the Messaging Services it is in. False if Twilio refuses."""
     of = credentials(known.sender)
     try:
-        if known.number is not None:
+        if known.number is not None and not behind_flow(known):
             await console.set_webhook(
                 of, known.number.sid, webhook=webhook_url(), status_callback=status_url()
             )

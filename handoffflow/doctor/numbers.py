@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from handoffflow.doctor.account import Known, webhook_url
+from conversations.models import BotEngineName
+from handoffflow.doctor.account import Known, behind_flow, webhook_url
 from handoffflow.doctor.finding import Finding, advice, error, ok, warning
 
 CLOCK = timedelta(seconds=30)
@@ -81,7 +82,13 @@ def webhook(known: Known, now: datetime) -> Iterator[Finding]:
     subject, given = known.sender.name, known.number.webhook
     fix = _("Run manage.py doctor --fix, or enter %(url)s with method POST in Twilio's console.")
     fix %= {"url": webhook_url()}
-    if urlsplit(given).hostname == STUDIO:
+    if behind_flow(known):
+        yield ok(
+            "webhook",
+            subject,
+            _("Incoming messages go to the Studio flow of this number, which asks this desk."),
+        )
+    elif urlsplit(given).hostname == STUDIO:
         what = _("A Studio flow answers on this number, not this desk.")
         yield error("studio_answers", subject, what, fix)
     elif not _ours(given):
@@ -98,6 +105,23 @@ def webhook(known: Known, now: datetime) -> Iterator[Finding]:
         yield advice("webhook_retries", subject, what, fix)
     else:
         yield ok("webhook", subject, _("Incoming messages come to this desk."))
+
+
+def flow(known: Known, now: datetime) -> Iterator[Finding]:
+    sender = known.sender
+    if sender.bot_engine != BotEngineName.STUDIO or "flow" in known.unreadable:
+        return
+    if not known.flow:
+        what = _("Twilio Studio is the bot, and the account has no flow %(sid)s.")
+        fix = _("Enter the SID of a published flow in the admin (Senders), or set TWILIO_FLOW_SID.")
+        yield error("flow_unknown", sender.name, what % {"sid": sender.flow or "-"}, fix)
+    elif known.flow != "published":
+        what = _("The Studio flow %(sid)s is not published: Twilio runs nothing of it.") % {
+            "sid": sender.flow
+        }
+        yield error("flow_draft", sender.name, what, _("Press Publish in Twilio's console (Studio)."))
+    else:
+        yield ok("flow", sender.name, _("The Studio flow is published."))
 
 
 def services(known: Known, now: datetime) -> Iterator[Finding]:
@@ -185,7 +209,7 @@ def unreadable(known: Known, now: datetime) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    *(clock, number, webhook, services, conversations, rotation, paused, templates, media),
+    *(clock, number, webhook, flow, services, conversations, rotation, paused, templates, media),
     *(compared, unreadable),
 )
 

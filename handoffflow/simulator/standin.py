@@ -69,7 +69,7 @@ class StandIn:
         self._consoles: dict[str, Console] = {}
         app_url = app_url.rstrip("/")
         self.desk = Desk(app_url, (webhook_base or app_url).rstrip("/"))
-        self.studio = Studio(self.ledger, self.desk, self.console_of)
+        self.studio = Studio(self.ledger, lambda: self.desk, self.console_of)
         self.host, self.port = host, port
         self._server: Server | None = None
         self._courier: Courier | None = None

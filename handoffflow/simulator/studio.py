@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import xml.etree.ElementTree as Xml
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from handoffflow.simulator import callbacks, contract, flows, rest
+from handoffflow.simulator import callbacks, contract, flows, rest, running
 from handoffflow.simulator.callbacks import Desk, Outcome
 from handoffflow.simulator.checks import Refused, one
 from handoffflow.simulator.console import Console
@@ -23,9 +22,7 @@ from handoffflow.simulator.ledger import Ledger, new_sid
 from handoffflow.simulator.rest import Reply, Request
 from handoffflow.simulator.shapes import Account
 
-HOST = "https://webhooks.twilio.com/"
 MOST_HOPS = 10
-_FLOW = re.compile(r"/v1/Accounts/(AC\w{32})/Flows/(FW[0-9a-fA-F]{32})\Z")
 _PATH = re.compile(r"/v2/Flows/(?P<flow>FW\w+)(?P<executions>/Executions(?:/(?P<sid>FN\w+))?)?\Z")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS flows (sid TEXT PRIMARY KEY, definition TEXT NOT NULL, status TEXT NOT NULL);
@@ -38,8 +35,10 @@ CREATE TABLE IF NOT EXISTS executions (
 class Studio:
     """The flows of all accounts of one stand-in."""
 
-    def __init__(self, ledger: Ledger, desk: Desk, console_of: Callable[[Account], Console]) -> None:
-        self.ledger, self.desk, self.console_of = ledger, desk, console_of
+    def __init__(
+        self, ledger: Ledger, desk_of: Callable[[], Desk], console_of: Callable[[Account], Console]
+    ) -> None:
+        self.ledger, self.desk_of, self.console_of = ledger, desk_of, console_of
         with ledger.connected() as connection:
             connection.executescript(_TABLES)
 
@@ -60,8 +59,7 @@ class Studio:
 
     def answering(self, account: Account) -> str:
         """The flow that the number's own webhook names; "" when that is the desk."""
-        match = _FLOW.match(_path(str(self.console_of(account).sender["webhook"]["callback_url"] or "")))
-        return match[2] if match else ""
+        return running.flow_in(str(self.console_of(account).sender["webhook"]["callback_url"] or ""))
 
     def receive(self, account: Account, flow: str, form: Mapping[str, str]) -> Outcome:
         self.deliver(account, flow, form, {})
@@ -69,13 +67,15 @@ class Studio:
 
     def follow(self, account: Account, outcome: Outcome, form: Mapping[str, str], hop: int = 0) -> None:
         """Do what the TwiML of an answer says: redirect the message, to a flow or to the desk."""
-        url = _redirect(outcome)
+        url = running.redirect_of(outcome)
         if not url or hop >= MOST_HOPS:
             return
-        if match := _FLOW.match(_path(url)):
-            self.deliver(account, match[2], form, dict(parse_qsl(urlsplit(url).query)))
+        if flow := running.flow_in(url):
+            self.deliver(account, flow, form, dict(parse_qsl(urlsplit(url).query)))
         else:
-            again = callbacks.post(self.desk, url=url, form=form, token=account.token, about=f"{url}/{hop}")
+            again = callbacks.post(
+                self.desk_of(), url=url, form=form, token=account.token, about=f"{url}/{hop}"
+            )
             self.follow(account, again, form, hop + 1)
 
     def deliver(
@@ -87,13 +87,15 @@ class Studio:
             return
         active = self._active(flow, form["From"])
         if active is None:
-            context = _context(account, flow, form["From"], trigger={"message": dict(form)})
-            Run(self, account, definition, self._open(flow, form["From"], context), context, form).begin(
-                "incomingMessage"
-            )
+            context = running.context(account, flow, form["From"], trigger={"message": dict(form)})
+            running.Run(
+                self, account, definition, self._open(flow, form["From"], context), context, form
+            ).begin("incomingMessage")
             return
         context, state = json.loads(active["context"]), str(active["state"])
-        run = Run(self, account, definition, str(active["sid"]), context, form)
+        if not state:
+            return  # in the middle of something: Studio takes no notice
+        run = running.Run(self, account, definition, str(active["sid"]), context, form)
         if (
             returned.get("FlowEvent") == "return"
             and flows.waits_in(definition, state) == "add-twiml-redirect"
@@ -149,9 +151,9 @@ class Studio:
             raise Refused(20001, detail="From")
         if self._active(flow, customer) is not None:
             raise Refused(20001, status=409, detail="an execution is active for this contact")
-        context = _context(account, flow, customer, data=json.loads(said or "{}"))
+        context = running.context(account, flow, customer, data=json.loads(said or "{}"))
         sid = self._open(flow, customer, context)
-        Run(self, account, definition, sid, context, {}).begin("incomingRequest")
+        running.Run(self, account, definition, sid, context, {}).begin("incomingRequest")
         return Reply(201, self._shown(account, sid))
 
     def _execution(self, account: Account, request: Request, sid: str) -> Reply:
@@ -203,103 +205,6 @@ class Studio:
                 "UPDATE executions SET status = 'ended', ended = ? WHERE sid = ? AND status = 'active'",
                 (self.ledger.clock(), sid),
             )
-
-
-class Run:
-    """One execution at work: the world of its flow."""
-
-    def __init__(
-        self,
-        studio: Studio,
-        account: Account,
-        definition: flows.Flow,
-        sid: str,
-        context: flows.Context,
-        form: Mapping[str, str],
-    ) -> None:
-        self.studio, self.account, self.definition, self.sid = studio, account, definition, sid
-        self.context, self.form = context, form
-
-    def begin(self, event: str) -> None:
-        self._rest(flows.begin(self.definition, self.context, event, self))
-
-    def go_on(self, state: str, event: str) -> None:
-        self._rest(flows.run(self.definition, self.context, state, event, self))
-
-    def _rest(self, state: str) -> None:
-        self.studio.keep(self.sid, state, self.context)
-        if state == flows.ENDED:
-            self.studio.end(self.sid)
-
-    def active(self) -> bool:
-        return self.studio.is_active(self.sid)
-
-    def say(self, text: str) -> None:
-        """It leaves like any message; what becomes of it is told to the address that the sender has for that."""
-        console = self.studio.console_of(self.account)
-        form = {
-            "To": [self.context["contact"]["channel"]["address"]],
-            "From": [self.account.number],
-            "Body": [text],
-            "StatusCallback": [str(console.sender["webhook"]["status_callback_url"] or "")],
-        }
-        rest.create(self.studio.ledger, self.account, form)
-
-    def call(self, url: str, fields: Mapping[str, str]) -> tuple[int, Any]:
-        outcome = self._post(url, fields)
-        status = int(outcome.result) if outcome.result.isdigit() else 0
-        parsed = json.loads(outcome.body) if outcome.content_type == "application/json" else {}
-        return status, parsed
-
-    def redirect(self, url: str) -> Mapping[str, str] | None:
-        back = _redirect(self._post(url, self.form)) if self.form else ""
-        if not _FLOW.match(_path(back)):
-            return None
-        if not self.active():
-            # Nothing waits any more: for Studio it is a message like any other.
-            flow = self.context["flow"]["flow_sid"]
-            self.studio.deliver(self.account, flow, self.form, {})
-            return None
-        values = dict(parse_qsl(urlsplit(back).query, keep_blank_values=True))
-        return values if values.pop("FlowEvent", "") == "return" else None
-
-    def _post(self, url: str, fields: Mapping[str, str]) -> Outcome:
-        token, about = self.account.token, f"{self.sid}/{url}"
-        return callbacks.post(self.studio.desk, url=url, form=fields, token=token, about=about)
-
-
-def _context(
-    account: Account,
-    flow: str,
-    customer: str,
-    *,
-    trigger: dict[str, Any] | None = None,
-    data: dict[str, Any] | None = None,
-) -> flows.Context:
-    return {
-        "contact": {"channel": {"address": customer}},
-        "flow": {
-            "sid": "",
-            "flow_sid": flow,
-            "channel": {"address": account.number},
-            "data": data or {},
-            "variables": {},
-        },
-        "trigger": trigger or {},
-        "widgets": {},
-    }
-
-
-def _path(url: str) -> str:
-    return urlsplit(url).path if url.startswith(HOST) else ""
-
-
-def _redirect(outcome: Outcome) -> str:
-    """The address in a TwiML answer; "" for any other."""
-    if outcome.result != "200" or "<Redirect" not in outcome.body:
-        return ""
-    found = Xml.fromstring(outcome.body).find("Redirect")  # noqa: S314 (the product's own answer)
-    return (found.text or "").strip() if found is not None else ""
 
 
 def _shown(account: Account, row: sqlite3.Row) -> dict[str, Any]:

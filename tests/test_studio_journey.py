@@ -7,9 +7,9 @@ import pytest
 from conversations.models import Handoff, Message, Mode
 from handoffflow.simulator.standin import StandIn
 from tests.builders import make_operator, thread
+from tests.conversations.studio import MENU, finishes, heard, publish, running, settle, takes, writes
 from tests.standin import standin as standin
 from tests.story import disagreements
-from tests.studio.world import MENU, finishes, heard, publish, running, settle, takes, writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
