@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.test import Client, RequestFactory
 
-from conversations import clock, texts
+from conversations import clock, flowfiles, texts
 from conversations.admin import forms
 from conversations.models import AuditEntry, Conversation, Handoff, Queue, Reconciliation, Sender
 from operators.models import Operator
@@ -146,6 +146,42 @@ class TestQueue:
         client.post(f"/admin/conversations/queue/{unused.pk}/delete/", {"post": "yes"})
 
         assert not Queue.objects.filter(pk=unused.pk).exists()
+
+
+class TestAFlow:
+    def save(self, client: Client, **changes: str) -> str:
+        sender = builders.make_sender()
+        given = {"name": sender.name, "bot_engine": "studio", "flow_sid": "", "per_second": "80", **changes}
+        return client.post(f"/admin/conversations/sender/{sender.pk}/change/", given).content.decode()
+
+    def test_is_named_at_its_number(self, client: Client, caio: Operator) -> None:
+        self.save(client, flow_sid="FW" + "1" * 32)
+
+        assert Sender.objects.get().flow == "FW" + "1" * 32
+
+    def test_has_to_be_named(self, client: Client, caio: Operator, settings: Any) -> None:
+        assert "errorlist" in self.save(client)
+        assert "errorlist" in self.save(client, flow_sid="FW1")
+        assert Sender.objects.get().bot_engine == "rules"
+
+        settings.TWILIO_FLOW_SID = "FW" + "3" * 32
+        self.save(client)
+
+        assert Sender.objects.get().flow == settings.TWILIO_FLOW_SID
+
+    @pytest.mark.parametrize("way", ["in-front", "behind"])
+    def test_to_import_is_a_button_away(self, client: Client, caio: Operator, way: str) -> None:
+        sender = builders.make_sender()
+        place = f"/admin/conversations/sender/flow/{way}/"
+
+        assert (
+            f'href="{place}"'
+            in client.get(f"/admin/conversations/sender/{sender.pk}/change/").content.decode()
+        )
+        answer = client.get(place)
+
+        assert answer["Content-Disposition"] == f'attachment; filename="handoffflow-{way}.json"'
+        assert answer.content.decode() == flowfiles.text(way)
 
 
 class TestSender:

@@ -1,4 +1,4 @@
-"""What a Studio flow says by itself stands in the thread: once, in its order, and never a line of ours a second time."""
+"""What a Studio flow says by itself stands in the thread: once, in its order, and never one of our lines again."""
 
 from __future__ import annotations
 

@@ -84,6 +84,27 @@ class TestASoundInstallation:
         assert {row["level"] for row in rows} <= set(Level)
 
 
+class TestANumberWithAFlow:
+    @pytest.fixture(autouse=True)
+    def studio(self, twilio: StandIn, settings: Any) -> None:
+        _flow()(twilio, settings, Sender.objects.get())
+
+    def test_is_well_with_this_desk_in_front(self, twilio: StandIn) -> None:
+        seen = found()
+
+        assert (seen["flow"].level, seen["webhook"].level) == (Level.OK, Level.OK)
+
+    def test_is_well_with_its_own_flow_in_front_and_left_so(self, twilio: StandIn) -> None:
+        url = f"https://webhooks.twilio.com/v1/Accounts/{TWILIO_SID}/Flows/{FLOW}"
+        twilio.console.sender["webhook"]["callback_url"] = url
+
+        seen = found(fix=True)
+
+        assert seen["webhook"].level == Level.OK
+        assert "Studio" in seen["webhook"].what
+        assert twilio.console.sender["webhook"]["callback_url"] == url
+
+
 # What is planted: a change to Twilio's side or to ours. It gets (stand-in, settings, the sender).
 def _token(twilio: StandIn, settings: Any, sender: Sender) -> None:
     twilio.change(twilio.account, token="another")
@@ -111,6 +132,17 @@ def _sender(**changes: Any) -> Callable[[StandIn, Any, Sender], None]:
 def _webhook(**changes: Any) -> Callable[[StandIn, Any, Sender], None]:
     def plant(twilio: StandIn, settings: Any, sender: Sender) -> None:
         twilio.console.sender["webhook"] |= changes
+
+    return plant
+
+
+FLOW = "FW" + "1" * 32
+
+
+def _flow(sid: str = FLOW, status: str = "published") -> Callable[[StandIn, Any, Sender], None]:
+    def plant(twilio: StandIn, settings: Any, sender: Sender) -> None:
+        twilio.studio.publish(FLOW, {}, status=status)
+        Sender.objects.update(bot_engine="studio", flow_sid=sid)
 
     return plant
 
@@ -179,6 +211,9 @@ PLANTED: list[tuple[str, Level, Callable[[StandIn, Any, Sender], None], str]] = 
         _webhook(callback_url=f"https://webhooks.twilio.com/v1/Accounts/{TWILIO_SID}/Flows/FW1"),
         "doctor --fix",
     ),
+    ("flow_unknown", Level.ERROR, _flow(sid="FW" + "2" * 32), "SID of a published flow"),
+    ("flow_unknown", Level.ERROR, _flow(sid=""), "TWILIO_FLOW_SID"),
+    ("flow_draft", Level.ERROR, _flow(status="draft"), "Press Publish"),
     ("service_answers", Level.ERROR, _service, "take the number out of it"),
     ("service_answers", Level.ERROR, _deaf_service, "set its inbound address"),
     ("service_unknown", Level.ERROR, _no_service, "Correct or empty it"),

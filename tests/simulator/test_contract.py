@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ import pytest
 import requests
 from django.utils import timezone
 
-from conversations import choices
-from conversations.twilio import client, console, content, reading
+from conversations import choices, flowfiles
+from conversations.twilio import client, console, content, reading, studio
 from conversations.twilio.client import Account
 from handoffflow.simulator import contract, seeded
 from handoffflow.simulator.standin import StandIn
@@ -26,6 +26,7 @@ from tests.simulator.conftest import CALLBACK, JOAO
 MESSAGES = f"/2010-04-01/Accounts/{TWILIO_SID}/Messages.json"
 NUMBER = "whatsapp:+551150280000"
 SERVICE = "MG" + "7" * 32
+FLOW = "FW" + "1" * 32
 TEMPLATE = {
     "ContentSid": seeded.CATALOGUE[0]["sid"],
     "ContentVariables": json.dumps(seeded.CATALOGUE[0]["variables"]),
@@ -44,6 +45,10 @@ EXERCISED = {
     "POST /v1/Content",
     "POST /v2/Indicators/Typing.json",
     "GET /v1/Configuration/Addresses",
+    "GET /v2/Flows/{Sid}",
+    "GET /v2/Flows/{FlowSid}/Executions",
+    "POST /v2/Flows/{FlowSid}/Executions",
+    "POST /v2/Flows/{FlowSid}/Executions/{Sid}",
 }
 """What the gateway calls. A new call belongs here, and into the list of calls below."""
 
@@ -91,12 +96,23 @@ class TestTheGateway:
             url = "https://desk.example.com/api/twilio/webhook#ct=2000&rt=4500&rc=2&rp=5xx,ct,rt"
             await console.set_webhook(account, sender, webhook=url, status_callback=CALLBACK)
             await console.set_inbound(account, SERVICE, webhook=url)
+            await runs_a_flow(standin, account, since)
             await client.close()
 
         asyncio.run(everything())
 
         assert {_named(call) for call in standin.requests()} == EXERCISED
         assert {call["status"] for call in standin.requests()} <= {200, 201, 202}
+
+
+async def runs_a_flow(standin: StandIn, account: Account, since: datetime) -> None:
+    standin.studio.publish(FLOW, flowfiles.document("in-front"))
+    assert await studio.status(account, FLOW) == "published"
+    sid = await studio.start(account, FLOW, to=JOAO, from_=NUMBER, parameters={"released": "true"})
+    assert [one.sid for one in await studio.running(account, FLOW, {JOAO})] == [sid]
+    assert [one.sid for one in await studio.begun(account, FLOW, {JOAO}, since=since)] == [sid]
+    await studio.end(account, FLOW, sid)
+    assert await studio.running(account, FLOW, {JOAO}) == []
 
 
 def _named(call: dict[str, Any]) -> str:
@@ -139,6 +155,14 @@ class TestTheStandIn:
             ("POST", "/v2/Channels/Senders/XE" + "1" * 32, {"data": "{"}, "no JSON"),
             ("POST", f"/v1/Services/{SERVICE}", {"data": {"InboundRequestUrl": "nowhere"}}, "is no address"),
             ("GET", "/v1/Nothing", {}, "no such operation"),
+            ("POST", f"/v2/Flows/{FLOW}/Executions", {"data": {"To": JOAO}}, "From is missing"),
+            ("GET", f"/v2/Flows/{FLOW}/Executions", {"params": {"Status": "active"}}, "Status is unknown"),
+            (
+                "POST",
+                f"/v2/Flows/{FLOW}/Executions/FN{'1' * 32}",
+                {"data": {"Status": "over"}},
+                "Status is none",
+            ),
         ],
     )
     def test_refuses_what_the_description_forbids(
