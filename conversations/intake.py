@@ -50,8 +50,6 @@ from conversations.twilio.payloads import InboundMessage
 logger = logging.getLogger(__name__)
 
 TRY_AGAIN = timedelta(minutes=1)
-TO_STUDIO = "studio"
-"""The reason in the raw row of what was handed to the flow by the answer to its webhook."""
 LATE = timedelta(seconds=30)
 """Applied this long after it came, a message is shown as late and may be overtaken by newer ones."""
 
@@ -105,7 +103,7 @@ def _apply_and_keep(raw: InboundWebhook, sender: Sender, now: datetime, overtake
 def _apply(raw: InboundWebhook, sender: Sender, now: datetime, overtaken: bool = False) -> None:
     inbound = payloads.parse_inbound(raw.params)
     raw.message = apply(inbound, sender=sender, at=raw.received_at, now=now, overtaken=overtaken)
-    raw.outcome, raw.reason = WebhookOutcome.APPLIED, TO_STUDIO if raw.message.to_studio else ""
+    raw.outcome, raw.reason = WebhookOutcome.APPLIED, raw.TO_STUDIO if raw.message.to_studio else ""
 
 
 @atomically
@@ -293,7 +291,7 @@ def _to_the_bot(taken: Conversation, message: Message, cause: Cause, now: dateti
     if taken.sender.bot_engine == BotEngineName.STUDIO and not taken.sender.flow:
         return _ask(taken, message, Reasons.BOT_FAILURE, cause, now)
     message.to_studio = not message.late and questions.flow_takes(taken)
-    if message.to_studio:
+    if message.to_studio or (message.late and taken.sender.gated):
         return None
     BotTurn.objects.owe(taken, kind=TurnKind.MESSAGE, cause_seq=message.seq, now=now)
     transaction.on_commit(wakeup.ring)

@@ -33,30 +33,35 @@ from conversations.twilio.reading import Received
 AGE = timedelta(minutes=2)
 """Younger ones may be ours, taken by Twilio a moment ago. One that a report without an id of ours tells of is not."""
 LATE = timedelta(seconds=30)
+UNREAD = {"failed", "canceled"}
 CAUSE = Cause(kind="bot", door="worker")
 CHUNK = 100
 
 
-def bring_in(sender: Sender, listed: list[Received], *, now: datetime) -> bool:
-    """Add what is not in its thread yet; True while some has to wait for a moment."""
-    waits = False
-    for start in range(0, len(listed), CHUNK):
-        for line, told in _foreign(sender, listed[start : start + CHUNK]):
-            if line.status in {"failed", "canceled"}:
-                continue  # nobody has read it
-            if not (told or line.at <= now - AGE) or not _append(sender, line, now):
-                waits = True
-    return waits
+Line = tuple[Received, bool]
+"""What somebody else sent from our number, and whether a report says that it is none of ours."""
 
 
-def _foreign(sender: Sender, some: list[Received]) -> list[tuple[Received, bool]]:
-    """Those that are none of ours and not here, each with whether a report says so."""
-    sids = [one.sid for one in some]
+def foreign(sender: Sender, listed: list[Received]) -> list[Line]:
+    """Those that are none of ours, as far as we know, and not in their thread yet."""
+    return [
+        line for start in range(0, len(listed), CHUNK) for line in _of(sender, listed[start : start + CHUNK])
+    ]
+
+
+def _of(sender: Sender, some: list[Received]) -> list[Line]:
+    sids = [one.sid for one in some if one.status not in UNREAD]
     known = set(Message.objects.filter(provider_sid__in=sids).values_list("provider_sid", flat=True))
     reports = StatusReport.objects.filter(provider_sid__in=sids, account_sid=sender.account_sid)
     ours = set(reports.exclude(mid=None).values_list("provider_sid", flat=True))
     told = set(reports.filter(mid=None).values_list("provider_sid", flat=True)) - ours
-    return [(one, one.sid in told) for one in some if one.sid not in known | ours]
+    return [(one, one.sid in told) for one in some if one.sid in set(sids) - known - ours]
+
+
+def take_in(sender: Sender, line: Line, *, now: datetime) -> bool:
+    """Add it to its thread; False while it has to wait for a moment."""
+    said, told = line
+    return (told or said.at <= now - AGE) and _append(sender, said, now)
 
 
 def _append(sender: Sender, line: Received, now: datetime) -> bool:

@@ -28,6 +28,7 @@ OVERLAP = timedelta(minutes=15)
 """Clocks differ, and a list may show a message later than its own date."""
 FIRST = timedelta(days=1)
 GATHER = timedelta(seconds=3)
+GATED_SOON = timedelta(seconds=10)
 LOOK_EVERY = timedelta(seconds=1)
 LEASE = timedelta(seconds=60)
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 600.0
@@ -84,15 +85,16 @@ async def run(row: Reconciliation, now: datetime) -> None:
     account = settling.account(row.sender)
     try:
         missing = await work.in_thread(_missing, await _listed(account, row, now))
-        settled = [one for one in missing if one[0].at <= now - SOON]
-        await _fill(account, row, settled)
-        waits = bool(row.sender.flow) and await _overhear(account, row, now)
+        settled = [one for one in missing if one[0].at <= now - _soon(row.sender)]
+        spoken = await _spoken(account, row, now) if row.sender.flow else []
+        young = {one.from_ for one, _overtaken in missing[len(settled) :]}
+        waits = not await _take_in(account, row, settled, spoken, young, now)
     except CannotRead as problem:
         await work.in_thread(_failed, row, problem, now)
     except LostLease:
         return
     else:
-        again = SOON if len(settled) < len(missing) or waits else EVERY
+        again = _soon(row.sender) if young or waits else EVERY
         await work.in_thread(_done, row, now, len(settled), again)
 
 
@@ -102,10 +104,36 @@ async def _listed(account: Account, row: Reconciliation, now: datetime) -> list[
     return await _oldest_first(pages, row)
 
 
-async def _overhear(account: Account, row: Reconciliation, now: datetime) -> bool:
-    """What a flow has said since then; whether some of it has to wait."""
+async def _spoken(account: Account, row: Reconciliation, now: datetime) -> list[overheard.Line]:
+    """What a flow has said since then."""
     pages = reading.sent(account, from_=row.sender.address, since=_start(row, now))
-    return await work.in_thread(overheard.bring_in, row.sender, await _oldest_first(pages, row), now=now)
+    return await work.in_thread(overheard.foreign, row.sender, await _oldest_first(pages, row))
+
+
+async def _take_in(
+    account: Account,
+    row: Reconciliation,
+    missing: Missing,
+    spoken: list[overheard.Line],
+    young: set[str],
+    now: datetime,
+) -> bool:
+    """Both in the order of their times, so that an answer stands behind what it answers. False if some has to wait."""
+    done, waiting = 0, set(young)
+    for line in spoken:
+        said = line[0]
+        before = sum(one.at <= said.at for one, _overtaken in missing[done:])
+        await _fill(account, row, missing[done : done + before])
+        done += before
+        if said.to in waiting or not await work.in_thread(overheard.take_in, row.sender, line, now=now):
+            waiting.add(said.to)
+    await _fill(account, row, missing[done:])
+    return waiting == young
+
+
+def _soon(sender: Sender) -> timedelta:
+    """Of what a flow was told and we were not, no webhook is on its way."""
+    return GATED_SOON if sender.gated else SOON
 
 
 def _start(row: Reconciliation, now: datetime) -> datetime:

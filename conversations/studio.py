@@ -74,7 +74,7 @@ def redirect(raw: InboundWebhook, sender: Sender, *, now: datetime) -> str:
     """Where Twilio is to take the message of this webhook; "" when it is not the flow's."""
     if not sender.flow:
         return ""
-    taken = raw.outcome == WebhookOutcome.APPLIED and raw.reason == intake.TO_STUDIO
+    taken = raw.outcome == WebhookOutcome.APPLIED and raw.reason == InboundWebhook.TO_STUDIO
     if taken or (raw.outcome == WebhookOutcome.DUPLICATE and _answer_was_lost(raw, sender, now)):
         return studio.flow_url(sender.account_sid, sender.flow)
     return ""
@@ -86,7 +86,7 @@ def _answer_was_lost(raw: InboundWebhook, sender: Sender, now: datetime) -> bool
         sender=sender,
         provider_sid=raw.provider_sid,
         outcome=WebhookOutcome.APPLIED,
-        reason=intake.TO_STUDIO,
+        reason=InboundWebhook.TO_STUDIO,
         received_at__gte=now - TRIES,
     )
     message = next((one.message for one in before), None)
@@ -113,6 +113,7 @@ def gate(asked: Asked, *, now: datetime) -> dict[str, str]:
     After a service the values tell how it ended, in place of a start of their own.
     """
     address = asked.customer
+    Sender.objects.gated(asked.sender, now=now)
     intake.receive(asked.form, sender=asked.sender, now=now)
     conversation = contacts.reach(asked.sender, address)
     held = Conversation.objects.filter(mode=Mode.BOT).take(conversation.pk, 0)

@@ -109,6 +109,7 @@ def inbound(request: HttpRequest, form: Form) -> HttpResponse:
     capture.note("webhook", form, request.headers, now=clock.now())
     sender, now = _kept(sender), clock.now()
     raw = intake.receive(form, sender=sender, now=now)
+    Sender.objects.gated(sender, now=None)
     failpoints.reached("webhook.stored")
     if len(tokens) > 1 or sender.secondary_signed_at:
         Sender.objects.signed(sender, token=token, now=clock.now())

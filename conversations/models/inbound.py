@@ -27,6 +27,9 @@ class InboundWebhook(Due, Public):
     is then when Twilio received it.
     """
 
+    TO_STUDIO = "studio"
+    """The reason of one that was applied, and handed to the flow by the answer to it."""
+
     organization = models.ForeignKey(Organization, models.PROTECT, null=True, blank=True)
     sender = models.ForeignKey(Sender, models.PROTECT, null=True, blank=True)
     source = models.CharField(max_length=10, choices=WebhookSource.choices, default=WebhookSource.WEBHOOK)

@@ -61,6 +61,15 @@ class SenderQuerySet(models.QuerySet["Sender"]):
         elif seen and not second:
             self.filter(pk=sender.pk).update(secondary_signed_at=None)
 
+    def gated(self, sender: Sender, *, now: datetime | None) -> None:
+        """Which of the two has a message first: the flow, which then asks us, or (None) we. Noted once an hour."""
+        seen = sender.gated_at
+        if now is None:
+            if seen:
+                self.filter(pk=sender.pk).update(gated_at=None)
+        elif not (seen and now - seen < NOTED_AGAIN):
+            self.filter(pk=sender.pk).update(gated_at=now)
+
     def of_environment(self) -> Sender | None:
         """The sender the environment names, made on first use; None when there is no account."""
         if not (settings.TWILIO_SID and settings.TWILIO_WHATSAPP_NUMBER):
@@ -126,6 +135,9 @@ class Sender(Public, Due):
     bot_failures = models.PositiveSmallIntegerField(default=0, editable=False)
     """How many of its turns in a row were given up. Written by breaker.py only, as is the next."""
     bot_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
+    gated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When its flow last asked us whose a customer is; null while messages come to us first. A flow that asks has had
+    every message, also those that we are not told of."""
     paused = models.CharField(_("paused because"), max_length=120, blank=True, default="")
     paused_code = models.PositiveIntegerField(_("Twilio's code"), null=True, blank=True, editable=False)
     paused_at = models.DateTimeField(_("paused since"), null=True, blank=True, editable=False)
@@ -183,6 +195,11 @@ class Sender(Public, Due):
         if self.bot_engine != BotEngineName.STUDIO:
             return ""
         return self.flow_sid or (settings.TWILIO_FLOW_SID if self.of_environments_account else "")
+
+    @property
+    def gated(self) -> bool:
+        """Whether its flow has every message before we do."""
+        return bool(self.flow and self.gated_at)
 
     @property
     def sandbox(self) -> bool:

@@ -245,6 +245,13 @@ class TestTheGate:
         assert Message.objects.get().body == "oi"
         assert not BotTurn.objects.exclude(open_for=None).exists()
 
+    def test_is_noted_until_messages_come_to_us_first(self) -> None:
+        redirected(f"step=gate{IDS}", form("oi"))
+        assert Sender.objects.get().gated
+
+        post(Client(), form("oi"))
+        assert not Sender.objects.get().gated
+
     def test_has_the_same_answer_again(self) -> None:
         given = form("oi")
 

@@ -13,7 +13,7 @@ from asgiref.sync import async_to_sync
 
 from conversations import clock, flowfiles, handoffs, intake, questions, work
 from conversations.bots.base import HandoffRequest
-from conversations.models import BotTurn, Handoff, Mode, Sender, StudioCall
+from conversations.models import BotTurn, Handoff, InboundWebhook, Mode, Sender, StudioCall
 from conversations.twilio import client, studio
 from conversations.twilio.reading import CannotRead
 from handoffflow.simulator.callbacks import inbound_form
@@ -48,7 +48,7 @@ def reaches_the_flow(twilio: StandIn, body: str = "oi", *, address: str = JOAO) 
     assert message is not None
     given = inbound_form(twilio.ledger, twilio.account, message, api_url=twilio.url)
     raw = intake.receive(given, sender=Sender.objects.get(), now=clock.now())
-    assert raw.reason == intake.TO_STUDIO
+    assert raw.reason == InboundWebhook.TO_STUDIO
     twilio.studio.deliver(twilio.account, FLOW, given, {})
 
 
@@ -264,7 +264,7 @@ class TestARelease:
 
         raw = says("1")
 
-        assert raw.reason == intake.TO_STUDIO
+        assert raw.reason == InboundWebhook.TO_STUDIO
         assert len(starts_asked(twilio)) == 1
 
     def test_that_closes_starts_nothing(self, twilio: StandIn) -> None:
@@ -272,7 +272,7 @@ class TestARelease:
         worked(after=5)
         raw = says("oi")
 
-        assert raw.reason == intake.TO_STUDIO
+        assert raw.reason == InboundWebhook.TO_STUDIO
         assert starts_asked(twilio) == []
 
     def test_ends_what_stands_in_its_way_and_tries_again(self, twilio: StandIn) -> None:

@@ -10,6 +10,7 @@ import pytest
 from conversations import clock, overheard
 from conversations.models import (
     Author,
+    BotTurn,
     Delivery,
     DeliveryState,
     Event,
@@ -222,6 +223,59 @@ class TestALineOfOurs:
 
         assert [body for _author, body in lines()].count(row.body) == 1
         assert lines()[-1] == ("bot", "do fluxo")
+
+
+class TestAFlowInFront:
+    """It is told every message, and we of those at its gate: the others come from the list, with its answers."""
+
+    @pytest.fixture(autouse=True)
+    def sender(self) -> Sender:
+        make_studio_sender()
+        Sender.objects.update(gated_at=clock.now())
+        return make_sender()
+
+    def test_is_shown_with_what_it_answers(self, twilio: StandIn) -> None:
+        says("oi", now=clock.now() - timedelta(minutes=12))
+        at = ago(minutes=10)
+        listed(twilio, (JOAO, "1", at + 10), (JOAO, "2", at + 30))
+        spoke(twilio, ("menu", at), ("um", at + 12), ("menu", at + 13), ("dois", at + 31))
+
+        compare()
+
+        assert [body for _author, body in lines()] == ["oi", "menu", "1", "um", "menu", "2", "dois"]
+
+    def test_is_not_started_with_what_it_had_already(self, twilio: StandIn) -> None:
+        listed(twilio, (JOAO, "1", ago(minutes=3)))
+
+        compare()
+
+        assert lines() == [("customer", "1")]
+        assert not BotTurn.objects.exists()
+
+    def test_waits_for_the_question_before_the_answer(self, twilio: StandIn) -> None:
+        says("oi", now=clock.now() - timedelta(minutes=1))
+        listed(twilio, (JOAO, "1", ago(seconds=4)))
+        [sid] = spoke(twilio, ("um", ago(seconds=3)))
+        StatusReport.objects.create(
+            account_sid=TWILIO_SID, provider_sid=sid, status="sent", received_at=clock.now()
+        )
+
+        row = compare()
+        assert lines() == [("customer", "oi")]
+        assert row.due_at is not None
+        assert row.due_at - clock.now() <= timedelta(seconds=10)
+        again(clock.now() + timedelta(seconds=11))
+
+        assert [body for _author, body in lines()] == ["oi", "1", "um"]
+
+
+def test_a_late_message_starts_a_flow_that_never_had_it(twilio: StandIn) -> None:
+    make_studio_sender()
+    listed(twilio, (JOAO, "oi", ago(minutes=3)))
+
+    compare()
+
+    assert BotTurn.objects.get().open_for is not None
 
 
 def test_a_number_with_another_bot_hears_nothing(twilio: StandIn) -> None:

@@ -119,7 +119,7 @@ def test_whoever_carries_webhooks_plays_it(ledger: Ledger) -> None:
     script.begin(ledger, number=NUMBER)
     unused: Any = None
 
-    Courier(ledger, unused, unused, unused)._look()
+    Courier(ledger, unused, unused, unused, unused)._look()
 
     assert len(said(ledger, "Rafael Couto")) == 1
 
