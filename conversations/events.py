@@ -83,19 +83,22 @@ def behind(cursor: str) -> bool:
 def _read(position: cursors.Cursor, limit: int) -> list[Event] | None:
     """The rows in the holes and above them, of every company: a hole is a hole in all. None if the place is lost."""
     rows = Event.objects.select_related("conversation").order_by("pk")
+    here: list[Event] | None = None
+    if position.last:
+        # The row it stands on is read along: if that is gone, so may be others behind it.
+        here = list(rows.filter(pk__gte=position.last)[: limit + 1])
+        if not here or here[0].pk != position.last:
+            return None
+    # The holes after what is above them: what a conversation told before that is visible by now.
     late: list[Event] = []
     if position.holes:
         holes = Q()
         for hole in position.holes:
             holes |= Q(pk__range=(hole.first, hole.last))
         late = list(rows.filter(holes)[:_MOST_LATE])
-    if not position.last:
-        return list(rows[:limit])
-    # The row it stands on is read along: if that is gone, so may be others behind it.
-    here = list(rows.filter(pk__gte=position.last)[: limit + 1])
-    if not here or here[0].pk != position.last or len(late) == _MOST_LATE:
+    if len(late) == _MOST_LATE:
         return None
-    return late + here[1:]
+    return late + here[1:] if here is not None else list(rows[:limit])
 
 
 def _newest(now: float) -> cursors.Cursor:

@@ -10,11 +10,11 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import close_old_connections, connection, connections
 
@@ -84,6 +84,15 @@ class Listener:
         """What there is to tell of who is there, as JSON; "" for nothing."""
         people, self._people = self._people, ""
         return people
+
+    def audience(self, event: Event) -> grants.Audience | None:
+        """With whom it shares what is drawn of an event that it may know of; None if nothing is drawn for it."""
+        return self.grants.audience(event)
+
+    @staticmethod
+    def still(entries: Collection[grants.Entry], now: datetime) -> Mapping[grants.Entry, grants.Grants]:
+        """What those may see now who may still look."""
+        return grants.still(entries, now)
 
     def end(self) -> None:
         self._ended = True
@@ -236,7 +245,7 @@ class Hub:
 
     async def _drawn(self, news: list[Event]) -> Frames:
         """Of each event one frame for each audience among the listeners. Whoever joins meanwhile gets the fact."""
-        wanted = {event: {one.grants.audience(event) for one in self._covering(event)} for event in news}
+        wanted = {event: self._audiences(event) for event in news}
         try:
             return await self.read(
                 self._draw, {event: who for event, who in wanted.items() if who}, clock.now()
@@ -245,8 +254,9 @@ class Hub:
             logger.error("the stream cannot draw: %s", type(error).__name__)
             return {}
 
-    def _covering(self, event: Event) -> list[Listener]:
-        return [listener for listener in self._listeners if listener.grants.cover(event)]
+    def _audiences(self, event: Event) -> Set[grants.Audience]:
+        covering = [listener for listener in self._listeners if listener.grants.cover(event)]
+        return {audience for one in covering if (audience := one.audience(event))}
 
     def _is_news(self, event: Event) -> bool:
         if event.pk in self._told:
@@ -274,18 +284,16 @@ class Hub:
         """End the streams of whoever may no longer look, and learn what the others may see now."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            entries = {listener.entry for listener in self._listeners}
-            if not entries:
-                continue
-            try:
-                granted = await self.read(grants.still, entries, clock.now())
-            except Exception as error:  # noqa: BLE001 - a database that is away comes back
-                logger.error("the stream cannot check its grants: %s", type(error).__name__)
-                continue
-            for listener in tuple(self._listeners):
-                if listener.entry not in entries:
-                    continue
-                if (now_granted := granted.get(listener.entry)) is None:
-                    listener.end()
-                else:
-                    listener.grants = now_granted
+            for still in {listener.still for listener in self._listeners}:
+                try:
+                    await self._check_those({one for one in self._listeners if one.still is still}, still)
+                except Exception as error:  # noqa: BLE001 - a database that is away comes back
+                    logger.error("the stream cannot check its grants: %s", type(error).__name__)
+
+    async def _check_those(self, listeners: Set[Listener], still: Callable[..., Any]) -> None:
+        granted = await self.read(still, {listener.entry for listener in listeners}, clock.now())
+        for listener in listeners:
+            if (now_granted := granted.get(listener.entry)) is None:
+                listener.end()
+            else:
+                listener.grants = now_granted

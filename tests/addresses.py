@@ -125,6 +125,7 @@ MACHINES: Table = {
     "api/v1/^$": row("404"),
     "api/v1/conversations": row(GET="401 200 200 200 200", POST="401 422 422 422 422"),
     "api/v1/conversations/handoff/queue": row(GET="401 200 200 200 200"),
+    "api/v1/events": row(GET="401 200 200 200 200"),
     "api/v1/templates": row(GET="401 200 200 200 200"),
     CALL: row(GET="401 200 404 404 200"),
     f"{CALL}/messages": row(GET="401 200 404 404 200", POST="401 202 404 404 409"),

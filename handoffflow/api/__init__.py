@@ -17,6 +17,7 @@ from handoffflow.api import (
     conversations,
     docs,
     errors,
+    events,
     handoffs,
     inbound,
     limits,
@@ -62,7 +63,7 @@ api = Api(
 )
 for _subject in (
     *(conversations, reading, handoffs, moving, messages, media, sends, templates),
-    *(notes, tags, people, contacts, team, setup, inbound),
+    *(notes, tags, people, contacts, team, setup, inbound, events),
 ):
     api.add_router("", _subject.router)
 for _kind in (Exception, *api._exception_handlers):

@@ -146,10 +146,13 @@ def _by_key(request: HttpRequest, bearer: str) -> Caller:
         raise limits.failed(request, token)
     limits.known.add(token)
     key.note_use(now)
+    return Caller(organization=key.organization, scopes=scopes_of(key), key=key)
+
+
+def scopes_of(key: ApiKey) -> frozenset[str]:
+    """What the key may, and what that includes."""
     scopes = set(key.scopes)
-    if Scope.ADMIN in scopes:
-        scopes |= {Scope.DESK, Scope.READ}
-    return Caller(organization=key.organization, scopes=frozenset(scopes), key=key)
+    return frozenset(scopes | {Scope.DESK, Scope.READ} if Scope.ADMIN in scopes else scopes)
 
 
 def _by_session(request: HttpRequest) -> Caller:

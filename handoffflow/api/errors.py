@@ -89,6 +89,9 @@ CODES: dict[str, Problem] = {
     "idempotency_in_progress": Problem(
         409, "In progress", "A request with this Idempotency-Key is still running.", {"Retry-After": "1"}
     ),
+    "cursor_expired": Problem(
+        410, "Cursor expired", "What lay behind that cursor is not kept any more: begin afresh, from next."
+    ),
     "too_large": Problem(413, "Too large", "A body may have 256 KB, a file 16 MB."),
     "unsupported_media_type": Problem(
         415, "Unsupported media type", "Send application/json in UTF-8; a file as multipart/form-data."

@@ -35,6 +35,7 @@ _EXTRAS: dict[str, dict[str, Any]] = {
     "at_capacity": {"limit": 6},
     "stale_epoch": {"epoch": 3},
     "merged": {"epoch": 3, "merged_into": "0e0b7c56-2f0e-4b0c-9d55-9a1c3a1f5f6e"},
+    "cursor_expired": {"next": "MWUuMA"},
     "template_refused": {"reason": "not_approved"},
     "unread_message": {"messages": []},
     "message_too_long": {"limit": 20000},
@@ -119,6 +120,11 @@ def upload(*refusals: str) -> dict[str, Any]:
     return {**codes(*refusals), "requestBody": {"required": True, "content": content}}
 
 
+def streamed(*refusals: str) -> dict[str, Any]:
+    """For an operation that also answers as server-sent events."""
+    return {**codes(*refusals), "x-media": ["text/event-stream"]}
+
+
 def complete(schema: dict[str, Any]) -> dict[str, Any]:
     schema["info"]["description"] = _DESCRIPTION
     schema["components"]["securitySchemes"] = _SECURITY
@@ -146,6 +152,8 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
     for answer in answers.values():
         answer["headers"] = {**operation.get("x-headers", {}), **_BUDGET}
     operation.pop("x-headers", None)
+    for media in operation.pop("x-media", ()):
+        answers[200]["content"][media] = {"schema": {"type": "string"}}
     answers |= operation.pop("x-responses", {})
     refusals = [*_EVERYWHERE, *operation.pop("x-codes")]
     refusals += ["not_found"] if writes or "{" in path else []
