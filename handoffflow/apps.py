@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+WORK = ("handoffflow.webhooks.following", "handoffflow.webhooks.telling")
+"""What the worker does for integrations, beside what it does for the engine and the desk."""
+
 
 class HandoffFlowConfig(AppConfig):
     name = "handoffflow"
@@ -11,6 +14,8 @@ class HandoffFlowConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
+        from conversations import work
         from handoffflow import checks, supervisors  # noqa: F401
 
         post_migrate.connect(supervisors.keep_group, sender=self, dispatch_uid="handoffflow.supervisors")
+        work.MODULES.extend(module for module in WORK if module not in work.MODULES)

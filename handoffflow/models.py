@@ -1,4 +1,4 @@
-"""What the REST API keeps: who may call, and what was answered."""
+"""What the REST API keeps: who may call, what was answered, and who is told of events."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Organization, Sender
 from conversations.models.base import Public
+from handoffflow.subscriptions import Notice as Notice
+from handoffflow.subscriptions import Subscription as Subscription
 from operators.models import Operator
 
 KEPT = timedelta(hours=24)
