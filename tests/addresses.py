@@ -114,6 +114,7 @@ ACCOUNTS: Table = {
     "accounts/first/<str:token>/": row(GET="404", POST="404"),
 }
 CALL = "api/v1/conversations/<conv_id>"
+HOOK = "api/v1/subscriptions/<subscription_id>"
 MACHINES: Table = {
     "api/twilio/webhook": row(POST="415"),
     "api/twilio/status": row(POST="415"),
@@ -126,6 +127,12 @@ MACHINES: Table = {
     "api/v1/conversations": row(GET="401 200 200 200 200", POST="401 422 422 422 422"),
     "api/v1/conversations/handoff/queue": row(GET="401 200 200 200 200"),
     "api/v1/events": row(GET="401 200 200 200 200"),
+    "api/v1/subscriptions": row(GET="401 403 403 403 403", POST="401 403 403 403 403"),
+    HOOK: row(GET="401 403 403 403 403", DELETE="401 403 403 403 403"),
+    f"{HOOK}/deliveries": row(GET="401 403 403 403 403"),
+    f"{HOOK}/deliveries/<delivery_id>/replay": row(POST="401 403 403 403 403"),
+    f"{HOOK}/replay": row(POST="401 403 403 403 403"),
+    f"{HOOK}/test": row(POST="401 403 403 403 403"),
     "api/v1/templates": row(GET="401 200 200 200 200"),
     CALL: row(GET="401 200 404 404 200"),
     f"{CALL}/messages": row(GET="401 200 404 404 200", POST="401 202 404 404 409"),

@@ -30,6 +30,7 @@ from handoffflow.api import (
     reading,
     sends,
     setup,
+    subscriptions,
     tags,
     team,
     templates,
@@ -63,7 +64,7 @@ api = Api(
 )
 for _subject in (
     *(conversations, reading, handoffs, moving, messages, media, sends, templates),
-    *(notes, tags, people, contacts, team, setup, inbound, events),
+    *(notes, tags, people, contacts, team, setup, inbound, events, subscriptions),
 ):
     api.add_router("", _subject.router)
 for _kind in (Exception, *api._exception_handlers):

@@ -136,6 +136,9 @@ CODES: dict[str, Problem] = {
     "idempotency_mismatch": Problem(
         422, "Idempotency mismatch", "This Idempotency-Key was used for another request."
     ),
+    "too_many_subscriptions": Problem(
+        422, "Too many subscriptions", "There are as many as there may be: delete one first."
+    ),
     "rate_limited": Problem(
         429, "Too many requests", "Wait as long as Retry-After says, in seconds.", {"Retry-After": "5"}
     ),

@@ -19,7 +19,7 @@ from datetime import datetime
 from django.db import DatabaseError, IntegrityError, transaction
 from django.http import HttpResponse
 
-from conversations import clock
+from conversations import clock, crypto
 from handoffflow.api import errors, openapi
 from handoffflow.api.auth import ApiRequest
 from handoffflow.api.errors import Refused
@@ -32,20 +32,20 @@ _SWEEP_EVERY = 3600.0
 _swept = [0.0]
 
 
-def perform(request: ApiRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
-    """Answer with ``act``, or with what it answered to this key before."""
+def perform(request: ApiRequest, act: Callable[[], HttpResponse], *, sealed: bool = False) -> HttpResponse:
+    """Answer with ``act``, or with what it answered to this key before. ``sealed``: the answer holds a secret."""
     key = idempotency_key(request)
     if key is None:
         return act()
     now = clock.now()
     row, mine = _claim(request, key, now)
     if not mine:
-        return _replay(row)
+        return _replay(row, sealed=sealed)
     try:
         response = act()
     except Exception as error:  # noqa: BLE001 (whatever it is, errors.answer has the one answer to it)
         response = errors.answer(request, error)
-    _keep(row, response)
+    _keep(row, response, sealed=sealed)
     _sweep(now)
     return response
 
@@ -87,23 +87,25 @@ def _claim(request: ApiRequest, key: str, now: datetime) -> tuple[IdempotentRequ
     return row, False
 
 
-def _replay(row: IdempotentRequest) -> HttpResponse:
+def _replay(row: IdempotentRequest, *, sealed: bool) -> HttpResponse:
     if row.status is None:
         raise Refused("idempotency_in_progress")
+    body = crypto.decrypt(row.body) if sealed else row.body
     media_type = "application/json; charset=utf-8" if row.status < 400 else errors.MEDIA_TYPE
-    response = HttpResponse(row.body, status=row.status, content_type=media_type)
+    response = HttpResponse(body, status=row.status, content_type=media_type)
     response["Idempotency-Replayed"] = "true"
     return response
 
 
-def _keep(row: IdempotentRequest, response: HttpResponse) -> None:
+def _keep(row: IdempotentRequest, response: HttpResponse, *, sealed: bool) -> None:
     """Store the answer, unless trying again may bring a better one."""
     mine = IdempotentRequest.objects.filter(pk=row.pk, attempt=row.attempt)
     try:
         if response.status_code >= 500 or response.status_code == 429:
             mine.delete()
         else:
-            mine.update(status=response.status_code, body=response.content.decode())
+            body = response.content.decode()
+            mine.update(status=response.status_code, body=crypto.encrypt(body) if sealed else body)
     except DatabaseError:
         # What was asked for has happened: the caller must hear so. The row frees itself after a minute.
         logger.warning("An answer could not be kept for its Idempotency-Key.", exc_info=True)

@@ -35,6 +35,7 @@ _EXTRAS: dict[str, dict[str, Any]] = {
     "at_capacity": {"limit": 6},
     "stale_epoch": {"epoch": 3},
     "merged": {"epoch": 3, "merged_into": "0e0b7c56-2f0e-4b0c-9d55-9a1c3a1f5f6e"},
+    "too_many_subscriptions": {"limit": 50},
     "cursor_expired": {"next": "MWUuMA"},
     "template_refused": {"reason": "not_approved"},
     "unread_message": {"messages": []},
@@ -118,6 +119,11 @@ def upload(*refusals: str) -> dict[str, Any]:
     }
     content = {"multipart/form-data": {"schema": shape, "examples": {"file": {"value": {"file": "…"}}}}}
     return {**codes(*refusals), "requestBody": {"required": True, "content": content}}
+
+
+def written(*refusals: str) -> dict[str, Any]:
+    """For an operation that writes and is no POST: repeated, it does the same again."""
+    return codes(*(code for code in _WRITES if not code.startswith("idempotency")), *refusals)
 
 
 def streamed(*refusals: str) -> dict[str, Any]:
