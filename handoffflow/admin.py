@@ -1,4 +1,4 @@
-"""API keys in the admin."""
+"""API keys in the admin, and beside them webhooks (``webhooks/admin.py``)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from conversations import clock
 from conversations.admin import base, scope, wording
 from handoffflow import keys
 from handoffflow.models import ApiKey, Scope
+from handoffflow.webhooks import admin as webhooks  # noqa: F401 - registers its pages
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[ApiKey]

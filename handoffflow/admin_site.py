@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +18,7 @@ SECTIONS = (
     (_("Contacts"), ("Tag", "AttributeDefinition", "ContactLink")),
     (_("Conversations and services"), ("Conversation", "Message", "Handoff")),
     (_("Bot and numbers"), ("BotAnswer", "KnowledgeArticle", "Sender", "Template")),
-    (_("Integration"), ("ApiKey", "InboundWebhook", "Delivery")),
+    (_("Integration"), ("ApiKey", "Subscription", "Notice", "InboundWebhook", "Delivery")),
     (_("Audit"), ("AuditEntry",)),
 )
 
@@ -27,6 +28,7 @@ class Site(admin.AdminSite):
     index_title = _("Administration")
     site_url = settings.LOGIN_REDIRECT_URL
     enable_nav_sidebar = True
+    index_template = "admin/front.html"
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Only what keeps to one company's rows. (Groups are no permissions here; failed logins name people.)"""
@@ -41,6 +43,14 @@ class Site(admin.AdminSite):
             raise PermissionDenied
         wanted = request.GET.get("next", "")
         return redirect_to_login(wanted if wanted.startswith("/admin/") else "/admin/")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Above everything: which webhook was given up, and until when somebody lets it go on."""
+        from conversations.admin import scope
+        from handoffflow.subscriptions import Subscription
+
+        paused = scope.within(Subscription.objects.paused_by_itself().order_by("pk"), request)
+        return super().index(request, {"paused_webhooks": paused, **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
         from handoffflow import doctor_page

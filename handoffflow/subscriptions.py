@@ -32,6 +32,9 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def running(self) -> Self:
         return self.filter(paused="")
 
+    def paused_by_itself(self) -> Self:
+        return self.filter(paused__in=[Pause.FAILING, Pause.GONE])
+
 
 class Subscription(Public, Due):
     """An address that is told of events. It stands at ``cursor`` in their feed, and is due to read on from there.
@@ -48,7 +51,9 @@ class Subscription(Public, Due):
     kinds = models.JSONField(_("events"), default=list, blank=True)
     """Kinds of events, such as handoff.claimed or handoff.*; empty: all."""
     cursor = models.TextField(editable=False)
-    paused = models.CharField(_("paused"), max_length=10, blank=True, default="", editable=False)
+    paused = models.CharField(
+        _("paused"), max_length=10, choices=Pause.choices, blank=True, default="", editable=False
+    )
     paused_at = models.DateTimeField(_("paused since"), null=True, blank=True, editable=False)
     failing_since = models.DateTimeField(_("failing since"), null=True, blank=True, editable=False)
     """When the first attempt failed after which none has succeeded."""
@@ -64,6 +69,10 @@ class Subscription(Public, Due):
     class Meta:
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
+
+    @property
+    def shown_name(self) -> str:
+        return self.name
 
     @property
     def secret(self) -> str:

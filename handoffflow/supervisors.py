@@ -23,6 +23,8 @@ MAY = {
     "conversations.sender": ("view", "add", "change"),
     "conversations.template": ("view",),
     "handoffflow.apikey": ("view", "add", "change"),
+    "handoffflow.notice": ("view", "change"),
+    "handoffflow.subscription": ("view", "add", "change", "delete"),
     "operators.attributedefinition": ("view", "add", "change", "delete"),
     "operators.contactlink": ("view", "add", "change", "delete"),
     "operators.operator": ("view", "add", "change"),
@@ -30,7 +32,7 @@ MAY = {
     "operators.reason": ("view", "add", "change", "delete"),
     "operators.tag": ("view", "add", "change", "delete"),
 }
-"""Exactly what the pages offer. To change a conversation is to act on it."""
+"""Exactly what the pages offer. To change a conversation is to act on it, to change a notice to repeat it."""
 
 
 def keep_group(*, using: str, apps: Any = installed, **_signal: Any) -> None:

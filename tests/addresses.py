@@ -260,6 +260,8 @@ ADMIN: Table = {
     **pages_of("conversations/sender", make=True, change=True, delete=False),
     "admin/conversations/sender/flow/<str:way>/": staff(GET="404", POST="405", PUT="405", DELETE="405"),
     **pages_of("handoffflow/apikey", make=True, change=False, delete=False),
+    **pages_of("handoffflow/subscription", make=True, change=True, delete=True),
+    **pages_of("handoffflow/notice", make=False, change=False, delete=False),
     **pages_of("operators/operator", make=True, change=True, delete=False),
     **pages_of("operators/reason", make=True, change=True, delete=True),
     **pages_of("operators/tag", make=True, change=True, delete=True),

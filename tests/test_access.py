@@ -33,6 +33,7 @@ from handoffflow.simulator import attachments, customers, phone
 from operators import desk
 from operators.models import AttributeDefinition, CannedReply, ContactLink, Operator, Reason, Tag
 from tests import addresses, builders
+from tests.admin.cast import make_webhook
 from tests.templates import make_template
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simulator_enabled", "ledger")]
@@ -97,6 +98,7 @@ def world() -> World:
         ),
         "cannedreply": CannedReply.objects.create(organization=company, code="oi", title="Oi", body="Oi!"),
         "template": make_template(held.sender),
+        **make_webhook(company, "CRM"),
     }
     people = {"anonymous": None, "ana": ana, "bia": bia, "davi": builders.make_stranger(), "caio": caio}
     return World(people, held, said, shown, a_file(held), other)

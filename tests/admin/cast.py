@@ -6,8 +6,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from conversations.models import BotAnswer, InboundWebhook, KnowledgeArticle, Queue, Sender
+from conversations.models import (
+    BotAnswer,
+    InboundWebhook,
+    KnowledgeArticle,
+    Organization,
+    Queue,
+    Sender,
+)
 from handoffflow.models import ApiKey
+from handoffflow.subscriptions import Notice
+from handoffflow.webhooks import keeping
 from operators.models import AttributeDefinition, CannedReply, ContactLink, Reason, Tag
 from tests import builders
 from tests.templates import make_template
@@ -25,6 +34,8 @@ LISTS = (
     "conversations/sender",
     "conversations/template",
     "handoffflow/apikey",
+    "handoffflow/notice",
+    "handoffflow/subscription",
     "operators/attributedefinition",
     "operators/cannedreply",
     "operators/contactlink",
@@ -63,6 +74,7 @@ def rival() -> dict[str, Any]:
             organization=company, title="Rival", body="Rival"
         ),
         "apikey": ApiKey.objects.issue(organization=company, name="Rival", scopes=["read"])[0],
+        **make_webhook(company, "Rival"),
         "inboundwebhook": InboundWebhook.objects.create(
             organization=company,
             sender=sender,
@@ -72,3 +84,11 @@ def rival() -> dict[str, Any]:
             received_at=timezone.now(),
         ),
     }
+
+
+def make_webhook(company: Organization, name: str) -> dict[str, Any]:
+    """A webhook and something that it was told."""
+    now = timezone.now()
+    made = keeping.make(company, name=name, url="https://crm.example.com/", kinds=[], now=now)
+    notice = Notice.objects.create(subscription=made, kind="handoff.claimed", created_at=now)
+    return {"subscription": made, "notice": notice}

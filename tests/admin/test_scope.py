@@ -25,6 +25,7 @@ from handoffflow.models import ApiKey
 from operators import desk
 from operators.models import AttributeDefinition, CannedReply, ContactLink, Operator, Reason, Tag
 from tests import builders
+from tests.admin.cast import make_webhook
 from tests.templates import make_template
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,7 @@ def ours(davi: Operator) -> dict[str, Model]:
         BotAnswer.objects.create(sender=held.sender, label=SECRET, queue=held.queue),
         make_template(held.sender, name=SECRET),
         KnowledgeArticle.objects.create(organization=company, title=SECRET, body=SECRET),
+        *make_webhook(company, SECRET).values(),
         Tag.objects.create(organization=company, name=SECRET),
         AttributeDefinition.objects.create(organization=company, key=SECRET, name=SECRET),
         ContactLink.objects.create(organization=company, label=SECRET, url="https://crm.example.com/"),
