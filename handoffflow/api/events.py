@@ -13,6 +13,7 @@ from handoffflow.api import listening, openapi, pages, render, schemas, streamin
 from handoffflow.api.auth import Access, ApiRequest
 from handoffflow.api.errors import Refused
 from handoffflow.models import Scope
+from operators.stream import hub
 
 router = Router(tags=["events"])
 LONGEST_CURSOR = 4000
@@ -58,7 +59,7 @@ def list_events(request: ApiRequest, filters: Query[EventFilter]) -> HttpRespons
 
 
 def _stream(request: ApiRequest, cursor: str | None) -> HttpResponseBase:
-    if not isinstance(request, ASGIRequest) or not streaming.hub.running:
+    if not isinstance(request, ASGIRequest) or not hub.running:
         return HttpResponse(status=503, headers={"Retry-After": "5"})
     if cursor is not None and story.since(cursor, organization=request.auth.organization, limit=1).expired:
         raise Refused("cursor_expired", next=story.since(None, organization=request.auth.organization).cursor)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
@@ -17,7 +17,11 @@ from handoffflow.api.errors import Refused
 M = TypeVar("M", bound=Model)
 
 
-def limit(filters: schemas.Paged) -> int:
+class Limited(Protocol):
+    limit: str
+
+
+def limit(filters: Limited) -> int:
     wanted = int(filters.limit)
     if not 1 <= wanted <= 100:
         raise Refused("invalid", [("limit", "range")])

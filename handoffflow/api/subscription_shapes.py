@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -17,7 +17,7 @@ Url = Annotated[str, StringConstraints(min_length=1, max_length=rows.LONGEST_URL
 Secret = Annotated[str, StringConstraints(min_length=32, max_length=200, pattern=r"^[\x21-\x7e]*$")]
 Kinds = Annotated[list[Kind], Field(max_length=50)]
 State = Literal["waiting", "delivered", "failed"]
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "name": "CRM",
     "url": "https://crm.example.com/hooks/desk",
     "events": ["handoff.*", "message.received"],
@@ -116,7 +116,7 @@ def made(row: rows.Subscription) -> Made:
     return Made.model_construct(**_facts(row), secret=row.secret)
 
 
-def _facts(row: rows.Subscription) -> dict[str, object]:
+def _facts(row: rows.Subscription) -> dict[str, Any]:
     return {
         "id": row.public_id,
         "name": row.name,

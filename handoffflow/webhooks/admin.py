@@ -196,10 +196,10 @@ class NoticeAdmin(base.ReadOnly):
         *("tries", "status", "trouble", "began", "settled", "again"),
     )
 
-    def has_replay_permission(self, request: HttpRequest) -> bool:
+    def has_act_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "change")
 
-    @admin.action(description=gettext_lazy("Deliver the selected ones again"), permissions=["replay"])
+    @admin.action(description=gettext_lazy("Deliver the selected ones again"), permissions=["act"])
     def replay(self, request: HttpRequest, queryset: Any) -> None:
         count = 0
         for row in queryset:

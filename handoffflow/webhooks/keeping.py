@@ -13,7 +13,15 @@ from conversations import audit, events, wakeup
 from conversations.atomically import atomically
 from conversations.contract import Cause
 from conversations.models import Organization
-from handoffflow.subscriptions import TEST, Notice, NoticeState, Pause, Subscription, new_secret
+from handoffflow.subscriptions import (
+    TEST,
+    Notice,
+    NoticeState,
+    Pause,
+    Subscription,
+    SubscriptionQuerySet,
+    new_secret,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +54,7 @@ def begin(subscription: Subscription, now: datetime) -> None:
 
 
 @atomically
-def pause(rows: QuerySet[Subscription], why: Pause, now: datetime, cause: Cause = WORKER) -> int:
+def pause(rows: SubscriptionQuerySet, why: Pause, now: datetime, cause: Cause = WORKER) -> int:
     """Stop those of them that run, and say so where it is read."""
     count = 0
     for row in rows.running():

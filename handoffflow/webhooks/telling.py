@@ -8,8 +8,10 @@ paused, and so is one that answers 410; what it was still to be told waits until
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
@@ -98,7 +100,7 @@ def _settle(row: Notice, answer: outward.Answer, now: datetime) -> None:
         )
 
 
-def _refused(row: Notice, answer: outward.Answer, now: datetime, known: dict[str, object]) -> None:
+def _refused(row: Notice, answer: outward.Answer, now: datetime, known: Mapping[str, Any]) -> None:
     first = row.first_tried_at or now
     paused = _fails(row.subscription_id, answer, now)
     if now - first >= GIVE_UP and not paused:

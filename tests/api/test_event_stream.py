@@ -108,7 +108,7 @@ class TestAStream:
     def test_reads_on_in_pages_when_much_was_missed(
         self, key: tuple[ApiKey, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(events.since.__kwdefaults__, "limit", 2)
+        monkeypatch.setattr(events.since, "__kwdefaults__", {"limit": 2})
 
         async def story() -> None:
             start = (await sync_to_async(events.since)(None, organization=None)).cursor
