@@ -63,11 +63,7 @@ async def _reply(turn: Turn, sender: Sender) -> Reply:
     if sender.bot_engine == BotEngineName.LLM:
         return await prompting.ask(turn, sender, seconds=SECONDS)
     body = wire.question(turn)
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "HandoffFlow",
-        wire.SIGNATURE: wire.signature(sender.bot_secret, body, at=clock.now()),
-    }
+    headers = wire.headers(sender.bot_secret, body, at=clock.now())
     answer = await outward.post(sender.bot_url, body, headers, seconds=SECONDS, most=wire.LONGEST_ANSWER)
     if not answer.taken:
         why = answer.trouble or f"status {answer.status}"

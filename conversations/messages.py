@@ -19,6 +19,7 @@ from conversations.models import (
     DeliveryState,
     Kind,
     Message,
+    Overheard,
     Status,
 )
 
@@ -128,8 +129,16 @@ def send(
         message=message.pk,
         message_seq=seq,
     )
-    transaction.on_commit(wakeup.ring)
+    _tell(message, now)
     return message
+
+
+def _tell(message: Message, now: datetime) -> None:
+    """The worker, and the bot where it hears what operators say."""
+    conversation = message.conversation
+    if message.author == Author.OPERATOR and conversation.sender.hears_operators:
+        Overheard.objects.create(message=message, conversation=conversation, seq=message.seq, due_at=now)
+    transaction.on_commit(wakeup.ring)
 
 
 def storable(text: str) -> str:

@@ -35,6 +35,7 @@ MODULES = [
     "conversations.turns",
     "conversations.calls",
     "conversations.executions",
+    "conversations.overhearing",
     "conversations.retry",
     "conversations.media",
     "conversations.deadlines",

@@ -215,6 +215,7 @@ class SenderForm(LanguageModelForm):
                 "bot_engine",
                 "bot_url",
                 "flow_sid",
+                "bot_hears_operators",
                 "per_second",
                 "shows_typing",
                 "paused",

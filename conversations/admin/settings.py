@@ -100,7 +100,7 @@ class SenderAdmin(base.Scoped):
         (
             _("Your own bot"),
             {
-                "fields": ("bot_url", "bot_secret"),
+                "fields": ("bot_url", "bot_secret", "bot_hears_operators"),
                 "description": _(
                     "Asked where it stands as the bot above. docs/bots.md says what it is sent."
                 ),

@@ -67,7 +67,7 @@ class Turn:
     """All that an engine may know when it is its turn. ``state`` is the engine's own, per session."""
 
     turn_id: str
-    kind: Literal["message", "released"]
+    kind: Literal["message", "released", "operator_message"]
     conversation: str
     epoch: int
     session: int

@@ -53,6 +53,14 @@ def question(turn: Turn) -> bytes:
     return json.dumps(asked, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def headers(secret: str, body: bytes, *, at: datetime) -> dict[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "HandoffFlow",
+        SIGNATURE: signature(secret, body, at=at),
+    }
+
+
 def signature(secret: str, body: bytes, *, at: datetime) -> str:
     """``t=<seconds>,v1=<hex>``: HMAC-SHA256 under the secret of the time, a full stop and the body as it is sent."""
     moment = str(int(at.timestamp()))

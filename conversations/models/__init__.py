@@ -18,6 +18,7 @@ from conversations.models.mention import Mention
 from conversations.models.message import Author, Kind, Message, Status
 from conversations.models.note import Note, NoteKind
 from conversations.models.organization import ADDRESS_LENGTH, SANDBOX, BotEngineName, Organization, Sender
+from conversations.models.overheard import Overheard
 from conversations.models.queue import BotAnswer, Queue, WaitingThen
 from conversations.models.reconciliation import Reconciliation
 from conversations.models.studio_call import StudioCall
@@ -60,6 +61,7 @@ __all__ = [
     "NoteKind",
     "Organization",
     "Outcomes",
+    "Overheard",
     "Priority",
     "Public",
     "Queue",

@@ -132,6 +132,11 @@ class Sender(Public, Due):
         default="",
         help_text=_("FW…; empty takes TWILIO_FLOW_SID, for numbers of the environment's account."),
     )
+    bot_hears_operators = models.BooleanField(
+        _("tell the bot what operators say"),
+        default=False,
+        help_text=_("Each of their messages is posted to it as well. What it answers then is not said."),
+    )
     bot_failures = models.PositiveSmallIntegerField(default=0, editable=False)
     """How many of its turns in a row were given up. Written by breaker.py only, as is the next."""
     bot_rests_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -200,6 +205,11 @@ class Sender(Public, Due):
     def gated(self) -> bool:
         """Whether its flow has every message before we do."""
         return bool(self.flow and self.gated_at)
+
+    @property
+    def hears_operators(self) -> bool:
+        """Whether its bot is told what people say to the customer."""
+        return self.bot_hears_operators and self.bot_engine == BotEngineName.WEBHOOK
 
     @property
     def sandbox(self) -> bool:

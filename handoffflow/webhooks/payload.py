@@ -47,12 +47,7 @@ def letter(row: Notice, now: datetime) -> Letter | None:
     if not secret:
         return None
     body = _payload(row).model_dump_json().encode()
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "HandoffFlow",
-        ID: str(row.public_id),
-        wire.SIGNATURE: wire.signature(secret, body, at=now),
-    }
+    headers = wire.headers(secret, body, at=now) | {ID: str(row.public_id)}
     return Letter(subscription.url, body, headers)
 
 
