@@ -60,6 +60,7 @@ class TestGuide:
             "DESK": make_key("desk")[1],
             "BOT": make_key("bot", sender=make_sender())[1],
             "READER": make_key("read")[1],
+            "ADMIN": make_key("admin")[1],
             "CONVERSATION": str(conversation.public_id),
             "AGENT": str(ana.public_id),
         }
