@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='sender',
             name='bot_engine',
-            field=models.CharField(choices=[('rules', 'Built-in menu and answers'), ('webhook', 'Your own bot, over HTTP'), ('studio', 'Twilio Studio flow'), ('none', 'No bot: straight to the queue')], default='rules', max_length=20, verbose_name='bot'),
+            field=models.CharField(choices=[('rules', 'Built-in menu and answers'), ('webhook', 'Your own bot, over HTTP'), ('llm', 'Language model'), ('studio', 'Twilio Studio flow'), ('none', 'No bot: straight to the queue')], default='rules', max_length=20, verbose_name='bot'),
         ),
         migrations.CreateModel(
             name='StudioCall',
