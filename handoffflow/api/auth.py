@@ -124,10 +124,10 @@ class Access:
         bearer = request.headers.get("Authorization")
         caller = _by_session(request) if bearer is None else _by_key(request, bearer)
         limits.spend(request, caller.principal)
-        if writes:
-            wire.check_headers(request, self.takes)
         if caller.operator is not None and writes and check_csrf(request) is not None:
             raise Refused("csrf")
+        if writes:
+            wire.check_headers(request, self.takes)
         if not self.scopes & caller.scopes:
             raise Refused("scope")
         wire.check_query(request, self.query)
