@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bench import paths
@@ -34,7 +35,8 @@ def main() -> None:
     panel.force_login(bia, backend="django.contrib.auth.backends.ModelBackend")
     for number in range(LINE):
         builders.make_waiting(address=f"whatsapp:+55219{number:08d}")
-    queue = _least(lambda: _answered(api.get("/conversations/handoff/queue", {"waiting": "true"}), 200))
+    line = partial(api.get, "/conversations/handoff/queue", {"waiting": "true"})
+    queue = _least(partial(_answered, line, 200))
     json.dump([{"what": f"queue of {LINE}", "api_ms": queue}, *_pairs(panel, api, bia)], sys.stdout)
 
 
@@ -50,30 +52,25 @@ def _pairs(panel: Any, api: Any, bia: Any) -> list[dict[str, Any]]:
             held = builders.make_waiting(address=f"whatsapp:+55{len(side)}19{number:08d}")
             form, call = f"/operator/c/{held.public_id}", f"/conversations/{held.public_id}/handoff"
             agent, ended = {"agent_id": str(bia.public_id)}, {"outcome": "solved", "last_seen_seq": 99}
-            steps: dict[str, Callable[[], Any]] = {
-                "assign": lambda form=form: _answered(panel.post(f"{form}/claim", secure=True), 303),
-                "release": lambda form=form, ended=ended: _answered(
-                    panel.post(f"{form}/release", ended, secure=True), 303
-                ),
-            }
+            into, out = (
+                partial(panel.post, f"{form}/claim", secure=True),
+                partial(panel.post, f"{form}/release", ended, secure=True),
+            )
             if side == "api":
-                steps = {
-                    "assign": lambda call=call, agent=agent: _answered(
-                        api.post(f"{call}/assign", agent), 200
-                    ),
-                    "release": lambda call=call, ended=ended: _answered(
-                        api.post(f"{call}/release", ended), 200
-                    ),
-                }
-            for what, step in steps.items():
-                spent[what][side].append(_cpu(step))
+                into, out = (
+                    partial(api.post, f"{call}/assign", agent),
+                    partial(api.post, f"{call}/release", ended),
+                )
+            for what, step in {"assign": into, "release": out}.items():
+                spent[what][side].append(_cpu(partial(_answered, step, 303 if side == "panel" else 200)))
     return [
         {"what": what, "api_ms": min(sides["api"]), "panel_ms": min(sides["panel"])}
         for what, sides in spent.items()
     ]
 
 
-def _answered(response: Any, status: int) -> None:
+def _answered(call: Callable[[], Any], status: int) -> None:
+    response = call()
     if response.status_code != status:
         raise RuntimeError(response.status_code)
 
