@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
@@ -22,9 +23,10 @@ from handoffflow.models import IdempotentRequest
 from handoffflow.simulator import attachments as pictures
 from operators import writing
 from operators.models import Operator
-from tests.api.calls import Api, bot, caller, code, fields
+from tests.api.calls import Api, bot, caller, code, fields, make_key
 from tests.builders import fresh, make_held, make_operator, make_waiting, make_with_bot
 from tests.conversations.fileserver import ENDLESS, Answer, Files, serving
+from tests.races.together import together
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
 
@@ -532,3 +534,27 @@ class TestFetching:
 
         assert (full.status_code, code(full), int(full["Retry-After"])) == (429, "rate_limited", 5)
         assert free.status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.xdist_group("races")
+def test_twenty_messages_at_once_share_no_file() -> None:
+    ana = make_operator("ana")
+    held = make_held(ana)
+    _key, token = make_key("desk")
+    body = as_agent(ana, media_id=uploaded(Api(token), held))
+
+    def send() -> Any:
+        try:
+            return Api(token).post(at(held, "messages"), body)
+        finally:
+            connections.close_all()
+
+    with together(20) as at_once:
+        answers: list[Any] = at_once.run([send] * 20)
+
+    refused = [answer for answer in answers if answer.status_code != 202]
+    assert len(refused) == 19
+    assert {code(answer) for answer in refused} == {"unknown_media"}
+    assert Attachment.objects.count() == 1
+    assert not UnsentFile.objects.exists()
