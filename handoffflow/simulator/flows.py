@@ -75,7 +75,7 @@ def _state(flow: Flow, name: str) -> Mapping[str, Any]:
 
 def _next(flow: Flow, context: Context, state: str, event: str) -> str:
     ways = [one for one in _state(flow, state)["transitions"] if one["event"] == event]
-    chosen = next((one for one in ways if _holds(one, context)), {})
+    chosen: Mapping[str, Any] = next((one for one in ways if _holds(one, context)), {})
     return str(chosen.get("next", ENDED))
 
 

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from django.test import Client
 
-from conversations import clock, intake
+from conversations import clock, handoffs, intake
+from conversations.bots.base import HandoffRequest
 from conversations.models import BotEngineName, BotTurn, Handoff, InboundWebhook, Message, Mode, Sender
 from tests import builders
 from tests.builders import form, make_operator, make_sender, thread
@@ -134,10 +135,10 @@ class TestACopy:
     def test_says_nothing_once_a_person_was_called(self) -> None:
         given = form("oi")
         answer_to(given)
-        builders.handoffs.request(
+        handoffs.request(
             thread(),
             cause=builders.CUSTOMER,
-            request=builders.HandoffRequest(reason="api"),
+            request=HandoffRequest(reason="api"),
             now=clock.now(),
         )
 
