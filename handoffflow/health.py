@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,8 +15,13 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from conversations.models import Delivery, Reconciliation, WorkerHeartbeat
+from conversations import overhearing
+from conversations.models import Delivery, Overheard, Reconciliation, WorkerHeartbeat
 from conversations.models.base import Due
+from handoffflow.subscriptions import Notice, Subscription
+from handoffflow.webhooks import following, telling
+from operators import calling, mailing
+from operators.devices import QueueAlarm, Story
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +82,24 @@ def _oldest_due(now: datetime) -> int:
     oldest = now
     for model in apps.get_models():
         if issubclass(model, Due):
-            waiting = _owed(model).filter(due_at__lt=oldest)
+            waiting = _owed(model, now).filter(due_at__lt=oldest)
             oldest = waiting.aggregate(first=models.Min("due_at"))["first"] or oldest
     return int((now - oldest).total_seconds())
 
 
-def _owed(model: type[Due]) -> models.QuerySet[Any]:
-    """What waits for a paused number is not the worker's to do."""
-    return Delivery.objects.filter(sender__paused="") if model is Delivery else model._default_manager.all()
+def _owed(model: type[Due], now: datetime) -> models.QuerySet[Any]:
+    """What waits for a paused number, for news, or for one before it is not the worker's to do."""
+    if model is Delivery:
+        return Delivery.objects.filter(sender__paused="")
+    candidates = _CANDIDATES.get(model)
+    return candidates(now) if candidates else model._default_manager.all()
+
+
+_CANDIDATES: dict[type[Due], Callable[[datetime], models.QuerySet[Any]]] = {
+    Overheard: overhearing.oldest,
+    Story: calling.behind,
+    QueueAlarm: mailing.ringing,
+    Subscription: following.behind,
+    Notice: telling.waiting,
+}
+"""Due rows that nobody has to take as long as there is nothing to do about them."""

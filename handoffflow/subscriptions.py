@@ -67,8 +67,8 @@ class Subscription(Public, Due):
         organization_id: int
 
     class Meta:
-        verbose_name = _("webhook")
-        verbose_name_plural = _("webhooks")
+        verbose_name = _("outgoing webhook")
+        verbose_name_plural = _("outgoing webhooks")
 
     @property
     def shown_name(self) -> str:
@@ -102,7 +102,7 @@ class Notice(Public, Due):
     """One event that one subscription is told of, and what came of it. In its conversation the oldest goes first."""
 
     subscription = models.ForeignKey(
-        Subscription, models.CASCADE, related_name="notices", verbose_name=_("webhook")
+        Subscription, models.CASCADE, related_name="notices", verbose_name=_("outgoing webhook")
     )
     event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+")
     conversation = models.ForeignKey(

@@ -208,7 +208,7 @@ class NoticeAdmin(base.ReadOnly):
                 self.note(request, "replayed", row)
         messages.success(request, _("Delivered again: %d") % count)
 
-    @admin.display(description=gettext_lazy("webhook"))
+    @admin.display(description=gettext_lazy("outgoing webhook"))
     def hook(self, row: Notice) -> str:
         return row.subscription.name
 
