@@ -18,6 +18,7 @@ from conversations.bots.masking import Masks
 from conversations.models import Sender
 
 MAX_TOKENS = 800
+COMPLETIONS = "/chat/completions"
 COMPLETION_TOKENS = (".openai.com", ".openai.azure.com")
 """Hosts whose newer models refuse ``max_tokens`` by its old name; other servers know no other."""
 
@@ -53,9 +54,10 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """A query, such as a gateway's api-version, stays at the end."""
+        """A query, such as a gateway's api-version, stays at the end; a whole address stays as it is."""
         base = URL(self.url)
-        return str(base.with_path(f"{base.path.rstrip('/')}/chat/completions").with_query(base.query))
+        path = base.path.rstrip("/").removesuffix(COMPLETIONS)
+        return str(base.with_path(f"{path}{COMPLETIONS}").with_query(base.query))
 
     @property
     def headers(self) -> dict[str, str]:

@@ -61,7 +61,7 @@ class KnowledgeArticleAdmin(base.Scoped):
 
     @admin.display(description=_("beginning"))
     def beginning(self, article: KnowledgeArticle) -> str:
-        return " ".join(article.body[:200].split())[:80]
+        return " ".join(article.body[:200].split())[:45]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "language":

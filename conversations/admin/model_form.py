@@ -24,7 +24,7 @@ STORED = {name: "llm_key_encrypted" if name == "llm_key" else "bot_settings" for
 
 class LanguageModelForm(ModelForm):
     llm_url = forms.CharField(
-        label=_("address of the language model"),
+        label=_("Address of the language model"),
         required=False,
         max_length=400,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
@@ -34,14 +34,14 @@ class LanguageModelForm(ModelForm):
         ),
     )
     llm_model = forms.CharField(
-        label=_("model"),
+        label=_("Model"),
         required=False,
         max_length=120,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text=_("Its name there. Empty: that of the installation (LLM_MODEL)."),
     )
     llm_key = forms.CharField(
-        label=_("key"),
+        label=_("Key"),
         required=False,
         max_length=500,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
@@ -51,7 +51,7 @@ class LanguageModelForm(ModelForm):
         ),
     )
     llm_max_tokens = forms.IntegerField(
-        label=_("longest answer, in tokens"),
+        label=_("Longest answer, in tokens"),
         required=False,
         min_value=50,
         max_value=4000,
@@ -67,7 +67,7 @@ class LanguageModelForm(ModelForm):
         ),
     )
     llm_instructions = forms.CharField(
-        label=_("instructions"),
+        label=_("Instructions"),
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField"}),

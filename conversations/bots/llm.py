@@ -251,14 +251,12 @@ def declined(turn: Turn) -> Reply:
 
 def _handoff(given: dict[str, Any]) -> HandoffRequest:
     """What can be taken of it; a person comes whatever the rest is."""
-    asked = {
-        name: given[name] for name in ("summary", "intent", "suggested_reply", "priority") if name in given
-    }
+    taken = ("summary", "intent", "suggested_reply", "priority")
+    asked: dict[str, Any] = {name: given[name] for name in taken if name in given}
     for name, longest in (("summary", 4096), ("intent", 120), ("suggested_reply", 4096)):
         if isinstance(asked.get(name), str):
             asked[name] = asked[name].strip()[:longest]
-    asked["slots"] = _facts(given.get("slots"), MOST_FACTS)
-    asked["reason"] = _reason(given.get("reason"))
+    asked |= {"slots": _facts(given.get("slots"), MOST_FACTS), "reason": _reason(given.get("reason"))}
     if type(asked.get("priority")) is int:
         asked["priority"] = max(0, min(asked["priority"], HIGHEST_PRIORITY))
     try:

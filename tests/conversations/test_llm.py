@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from conversations import calls, clock, leases
+from conversations import calls, clock, failpoints, leases
 from conversations.bots import llm
+from conversations.bots.masking import Masks
 from conversations.contract import Release
 from conversations.models import Author, BotTurn, Conversation, Handoff, KnowledgeArticle, Mode, Sender
+from conversations.prompting import Endpoint
 from operators import desk
 from tests import builders
 from tests.conversations.botserver import Bot, Said, serving
@@ -112,6 +114,35 @@ class TestAQuestion:
         assert model.asked[0]["model"] == "larger"
         assert model.raw[0][0]["Authorization"] == "Bearer key-of-the-environment"
 
+    @pytest.mark.parametrize(
+        ("url", "address"),
+        [
+            ("https://api.openai.com/v1", "https://api.openai.com/v1/chat/completions"),
+            ("https://gw.example.com/v1/", "https://gw.example.com/v1/chat/completions"),
+            ("https://gw.example.com", "https://gw.example.com/chat/completions"),
+            ("https://gw.example.com/v1/chat/completions", "https://gw.example.com/v1/chat/completions"),
+            ("https://gw.example.com/a%20b?x=1&y=", "https://gw.example.com/a%20b/chat/completions?x=1&y="),
+        ],
+    )
+    def test_goes_to_the_completions_of_an_address(self, url: str, address: str) -> None:
+        sender = Sender(bot_settings={"llm": {"url": url, "model": "any"}})
+
+        assert Endpoint.of(sender).address == address
+
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [
+            ("https://api.openai.com/v1", "max_completion_tokens"),
+            ("https://ours.openai.azure.com/openai/v1", "max_completion_tokens"),
+            ("https://notopenai.com/v1", "max_tokens"),
+            ("http://ollama:11434/v1", "max_tokens"),
+        ],
+    )
+    def test_limits_tokens_by_the_name_that_is_understood_there(self, url: str, name: str) -> None:
+        sender = Sender(bot_settings={"llm": {"url": url, "model": "any"}})
+
+        assert Endpoint.of(sender).model.tokens_as == name
+
     def test_never_takes_the_environments_key_elsewhere(self, model: Bot, settings: Any) -> None:
         settings.LLM_URL, settings.LLM_MODEL = "https://llm.example.com/v1", "larger"
         settings.LLM_API_KEY = "key-of-the-environment"
@@ -138,7 +169,7 @@ class TestAQuestion:
         asks("segunda")
 
         heard = llm.hear(json.dumps(completion("velha")).encode())
-        calls._answered(row, question, llm.reply([heard], question.turn, llm.Masks(hides=True)))
+        calls._answered(row, question, llm.reply([heard], question.turn, Masks(hides=True)))
 
         assert spoken() == []
         turn_comes()
@@ -221,6 +252,24 @@ class TestHandingOver:
             "endereço",
         )
         assert (found.slots, found.suggested_reply) == ({"pedido": "A-1"}, "Qual é?")
+
+    def test_and_its_words_happen_both_or_neither(self, model: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+        def dies(point: str) -> None:
+            if point == "bot.accepting":
+                raise failpoints.Injected
+
+        model.says = [says("Vou chamar alguém.", call("hand_over", HAND_OVER))]
+        asks()
+        with monkeypatch.context() as dying, pytest.raises(failpoints.Injected):
+            dying.setattr(failpoints, "reached", dies)
+            turn_comes()
+        assert (spoken(), Handoff.objects.count()) == ([], 0)
+        assert builders.thread().mode == Mode.BOT
+
+        BotTurn.objects.update(leased_until=None)
+        turn_comes()
+
+        assert (spoken(), handoff().reason) == (["Vou chamar alguém."], "customer_asked")
 
     def test_needs_no_words(self, model: Bot) -> None:
         model.says = [says(None, call("hand_over", HAND_OVER))]

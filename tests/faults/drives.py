@@ -7,7 +7,7 @@ from typing import Any
 
 from handoffflow.simulator import attachments
 from tests.faults.case import ASK, Case
-from tests.faults.world import until
+from tests.faults.world import ANSWER, until
 
 MANY = 7
 Expect = Callable[[dict[str, Any]], None]
@@ -32,6 +32,24 @@ def greets_a_customer(case: Case, armed: str) -> Expect:
     case.world.start(armed)
     case.writes("oi")
     return answered(case)
+
+
+def asks_a_bot_elsewhere(case: Case, armed: str) -> Expect:
+    """One over HTTP, or a language model: it has answered and nothing of that is kept, so it is asked again."""
+    case.begin("with_bot" if case.odd else "")
+    case.world.call("bot_is", "llm" if case.odd else "webhook", case.world.bot.url)
+    before = len(case.world.bot.asked)
+    case.world.start(armed)
+    case.writes("onde está meu pedido?")
+    answered_here = answered(case)
+
+    def expect(story: dict[str, Any]) -> None:
+        case.world.call("bot_is", "rules", "")
+        answered_here(story)
+        assert len(case.world.bot.asked) == before + 2
+        assert [one["body"] for one in story["messages"] if one["author"] == "bot"][-1] == ANSWER
+
+    return expect
 
 
 def says_a_line(case: Case, armed: str) -> Expect:
@@ -282,6 +300,7 @@ DRIVES: dict[str, Drive] = {
     "bot.answered": greets_a_customer,
     "bot.accepting": greets_a_customer,
     "bot.accepted": greets_a_customer,
+    "call.asked": asks_a_bot_elsewhere,
     "reply.appended": says_a_line,
     "reply.accepted": says_a_line,
     "delivery.leased": begins_a_line_alone,

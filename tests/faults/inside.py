@@ -19,7 +19,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Max, Model, Q, QuerySet
 from django.test import Client
 
-from conversations import clock, deadlines, delivery, merging, pacing, settling, work
+from conversations import clock, crypto, deadlines, delivery, merging, pacing, settling, work
 from conversations.contract import Cause
 from conversations.models import (
     Attachment,
@@ -33,6 +33,7 @@ from conversations.models import (
     Message,
     Note,
     Queue,
+    Sender,
     Status,
     StatusReport,
     WebhookOutcome,
@@ -94,6 +95,18 @@ def events_after(newest: int) -> list[tuple[str, int]]:
 
 def workers() -> list[str]:
     return list(WorkerHeartbeat.objects.values_list("name", flat=True))
+
+
+def bot_is(engine: str, url: str) -> None:
+    """Who answers from now on, whoever else may have failed before."""
+    Sender.objects.update(
+        bot_engine=engine,
+        bot_url=url,
+        bot_secret_encrypted=crypto.encrypt("secret") if url else "",
+        bot_settings={"llm": {"url": url, "model": "any"}} if url else {},
+        bot_failures=0,
+        bot_rests_until=None,
+    )
 
 
 def with_bot(address: str) -> str:

@@ -11,6 +11,8 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,13 @@ from handoffflow.simulator.callbacks import Desk as Reached
 from handoffflow.simulator.shapes import Timing
 from handoffflow.simulator.standin import StandIn, free_port
 from tests.conftest import TWILIO_AUTH_TOKEN, TWILIO_SID
+from tests.conversations.botserver import Bot, Said, serving
+from tests.conversations.modelserver import completion
 from tests.faults.forks import PATIENCE_SECONDS, Desk, Zygote
 from tests.faults.verdict import Stuck
 
+ANSWER = "Está a caminho."
+"""What a bot elsewhere says, in the form of either kind."""
 NUMBER = "whatsapp:+551150280000"
 POLL_SECONDS = 0.03
 SETTLE_POLL_SECONDS = 0.1
@@ -81,6 +87,7 @@ class World:
         self.call("migrate")
         self.team = self.call("seed")
         self.desks: list[Desk] = []
+        self._open = ExitStack()
 
     def _environment(self, database: str) -> dict[str, str]:
         return {
@@ -90,6 +97,7 @@ class World:
             "DATA_DIR": str(self.folder),
             "DATABASE_URL": database,
             "DEBUG": "1",
+            "INTERNAL_HOSTS": "127.0.0.1",
             "APP_URL": self.url,
             "TWILIO_SID": TWILIO_SID,
             "TWILIO_AUTH_TOKEN": TWILIO_AUTH_TOKEN,
@@ -103,8 +111,16 @@ class World:
     def port(self) -> int:
         return self.ports[0]
 
+    @cached_property
+    def bot(self) -> Bot:
+        """One that runs somewhere else."""
+        bot = self._open.enter_context(serving())
+        bot.says = [Said({"messages": [ANSWER], **completion(ANSWER)})]
+        return bot
+
     def close(self) -> None:
         self.kill()
+        self._open.close()
         self.zygote.close()
         self.standin.stop()
 

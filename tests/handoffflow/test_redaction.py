@@ -9,6 +9,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -28,6 +29,8 @@ from operators import drafts, push, subscribing
 from operators.models import Operator
 from tests.api.calls import Api, caller
 from tests.builders import CUSTOMER, form, make_held, make_operator, make_sender, says, thread
+from tests.conversations.botserver import Said, serving
+from tests.conversations.modelserver import call, completion
 from tests.conversations.outbox import operator_says
 from tests.operators import pushservice
 from tests.signed import FORM, WEBHOOK, post
@@ -267,6 +270,39 @@ class TestASend:
         work.run_once(turn.due_at)
 
         lines.tell_nobody("bot engine failed: ValueError", f"turn {turn.public_id}")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestALanguageModel:
+    """Its key, what it is told and what it says."""
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            Said(completion(EVERYTHING)),
+            Said(completion(None, call("hand_over", {"reason": NAME, "summary": EVERYTHING}))),
+            Said(completion(None, call(f"tool {TOKEN}", EVERYTHING))),
+            Said(EVERYTHING.encode()),
+            Said({"error": {"message": EVERYTHING, "code": TOKEN}}, status=401),
+            Said({"error": {"message": EVERYTHING}}, status=503),
+            Said(status=0),
+        ],
+        ids=["text", "tool", "odd-tool", "no-json", "401", "503", "hangs-up"],
+    )
+    def test_that_is_asked(self, lines: Lines, settings: Any, said: Said) -> None:
+        settings.INTERNAL_HOSTS = frozenset({"127.0.0.1"})
+        sender = make_sender()
+        sender.bot_engine, sender.llm_key = "llm", TOKEN
+        with serving() as model:
+            model.says = [said]
+            sender.bot_settings = {"llm": {"url": model.url, "model": "any", "mask": False}}
+            sender.save()
+            says(BODY, address=ADDRESS, ProfileName=NAME)
+
+            work.run_once(clock.now() + timedelta(minutes=5))
+
+        assert model.raw[0][0]["Authorization"] == f"Bearer {TOKEN}"
+        lines.tell_nobody("conversations_botturn")
 
 
 class TestTheApi:
