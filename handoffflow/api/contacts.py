@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpResponse
-from django.utils import translation
 from ninja import Query, Router
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -194,15 +193,14 @@ def _value(definition: AttributeDefinition, given: Any) -> Any:
     """As it is stored; Wrong says a field's code. JSON has types of its own: no number is read out of a text."""
     if given is not None and not _fits(definition.kind, given):
         raise Wrong("type")
-    # Numbers are written as the panel's own field would show them, and read as from there.
-    with translation.override("en"):
-        text = messages.storable(definition.typed(given))
-        if not text.strip() and definition.required:
-            raise Wrong("required")
-        try:
-            told = definition.parse(text)
-        except Wrong:
-            raise Wrong("choice" if definition.kind == Kind.LIST else "format") from None
+    # A number is written as the panel's own field would show it, and read as from there.
+    text = messages.storable(definition.typed(given))
+    if not text.strip() and definition.required:
+        raise Wrong("required")
+    try:
+        told = definition.parse(text)
+    except Wrong:
+        raise Wrong("choice" if definition.kind == Kind.LIST else "format") from None
     if told is None and not (given is None or isinstance(given, str)):
         raise Wrong("range")
     return told

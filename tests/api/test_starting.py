@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conversations.models import AuditEntry, Contact, Conversation, Delivery, Organization, Sender, Template
+from handoffflow.models import IdempotentRequest
 from operators.models import Operator
 from tests.api.calls import Api, caller, code, fields
 from tests.api.test_notes_and_tags import session
@@ -57,6 +58,15 @@ class TestStart:
         assert (again.content, again["Idempotency-Replayed"]) == (first.content, "true")
         assert AuditEntry.objects.filter(action="contact.opted_in").count() == 1
         assert Contact.objects.get().opted_in_by == ana
+
+    def test_is_said_once_under_a_key_for_ever(self, ana: Operator, template: Template, desk: Api) -> None:
+        first = desk.post("/conversations", body(template, ana), key="k").json()
+        IdempotentRequest.objects.all().delete()
+
+        again = desk.post("/conversations", body(template, ana), key="k").json()
+
+        assert again["last_message"]["id"] == first["last_message"]["id"]
+        assert Delivery.objects.count() == 1
 
     def test_is_your_own_in_a_session(self, ana: Operator, template: Template) -> None:
         bia = make_operator("bia")
