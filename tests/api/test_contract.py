@@ -1,20 +1,31 @@
-"""The OpenAPI document is the truth: whatever is generated from it, no answer is a 5xx or undocumented."""
+"""The OpenAPI document is the truth: whatever is generated from it, no answer is a 5xx or undocumented.
+
+``EXAMPLES`` says how many requests are generated for each call and caller.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 import schemathesis
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+from hypothesis import strategies
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from conversations.models import Conversation
+from conversations import clock, fetching, media, uploads
+from conversations.models import Attachment, Conversation, Message, Organization
+from conversations.twilio.downloads import DownloadFailed, Head
 from handoffflow.api import api
+from handoffflow.simulator import attachments as pictures
 from handoffflow.wsgi import application
 from tests.api.calls import make_key
 from tests.builders import make_held, make_operator, make_sender, make_waiting, make_with_bot
@@ -22,8 +33,9 @@ from tests.builders import make_held, make_operator, make_sender, make_waiting, 
 pytestmark = pytest.mark.django_db
 
 ORIGIN = "https://desk.example.com"
+PHOTO = pictures.photo()[1]
 EXAMPLES = hypothesis.settings(
-    max_examples=15,
+    max_examples=int(os.environ.get("EXAMPLES") or 12),
     deadline=None,
     database=None,
     derandomize=True,
@@ -37,6 +49,7 @@ CONFORMANCE = [
     checks.response_schema_conformance,
 ]
 STRICT = [*CONFORMANCE, checks.negative_data_rejection, checks.unsupported_method, checks.ignored_auth]
+schemathesis.openapi.format("binary", strategies.sampled_from([PHOTO, b"%PDF-1.7", b"", b"x"]))
 
 
 def document() -> dict[str, Any]:
@@ -59,6 +72,21 @@ def _one_connection() -> Iterator[None]:
         end.connect(close_old_connections)
 
 
+@pytest.fixture(autouse=True)
+def _surroundings(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls without a limit, files in a folder of their own, and no address outside."""
+    settings.API_RATE = 0
+    settings.MEDIA_ROOT = tmp_path
+    monkeypatch.setattr(fetching, "fetch", fetch)
+
+
+async def fetch(url: str, *, write: Callable[[bytes], object], **_bounds: Any) -> Head:
+    if len(url) % 2:
+        raise DownloadFailed("not_found")
+    write(PHOTO)
+    return Head("image/png", "")
+
+
 @pytest.fixture
 def desk_headers() -> dict[str, str]:
     return {"Authorization": f"Bearer {make_key('admin')[1]}"}
@@ -67,6 +95,13 @@ def desk_headers() -> dict[str, str]:
 @pytest.fixture
 def bot_headers() -> dict[str, str]:
     return {"Authorization": f"Bearer {make_key('bot', 'read', sender=make_sender())[1]}"}
+
+
+@pytest.fixture
+def foreign_headers() -> dict[str, str]:
+    make_sender()  # the first company is the default one
+    other = Organization.objects.create(name="Outra")
+    return {"Authorization": f"Bearer {make_key('admin', organization=other)[1]}"}
 
 
 @pytest.fixture
@@ -79,14 +114,31 @@ def threads() -> list[Conversation]:
     ]
 
 
-def aimed(case: Any, threads: list[Conversation]) -> Any:
-    """The generated call, on a conversation and an agent that exist: each thread in turn."""
+@pytest.fixture
+def files(threads: list[Conversation]) -> dict[int, str]:
+    """A stored file in each thread, by the thread's key."""
+    found = {}
+    for thread in threads:
+        row = Attachment.objects.create(message=Message.objects.filter(conversation=thread).in_order()[0])
+        media.keep(row, BytesIO(PHOTO), now=clock.now())
+        found[thread.pk] = str(row.public_id)
+    return found
+
+
+def aimed(case: Any, threads: list[Conversation], files: dict[int, str]) -> Any:
+    """The generated call, on a conversation, an agent and files that exist: each thread in turn."""
     thread = threads.pop(0)
     threads.append(thread)
-    if "conv_id" in (case.path_parameters or {}):
-        case.path_parameters["conv_id"] = str(thread.public_id)
+    named = case.path_parameters or {}
+    if "conv_id" in named:
+        named["conv_id"] = str(thread.public_id)
+    if "media_id" in named:
+        named["media_id"] = files[thread.pk]
     if isinstance(case.body, dict) and "agent_id" in case.body and threads[0].operator:
         case.body["agent_id"] = str(threads[0].operator.public_id)
+    if isinstance(case.body, dict) and "media_id" in case.body:
+        waiting = uploads.keep(thread, SimpleUploadedFile("x.png", PHOTO, "image/png"), now=clock.now())
+        case.body["media_id"] = str(waiting.public_id)
     return case
 
 
@@ -98,18 +150,40 @@ def test_what_nobody_foresaw_is_answered_as_documented(case: Any, desk_headers: 
 
 @generated.parametrize()
 @EXAMPLES
-def test_the_desk_is_answered_as_documented(
-    case: Any, desk_headers: dict[str, str], threads: list[Conversation]
+def test_nobody_is_answered_as_documented(
+    case: Any, threads: list[Conversation], files: dict[int, str]
 ) -> None:
-    aimed(case, threads).call_and_validate(base_url=ORIGIN, headers=desk_headers, checks=CONFORMANCE)
+    response = aimed(case, threads, files).call_and_validate(base_url=ORIGIN, checks=CONFORMANCE)
+
+    assert response.status_code in {401, 405}
+
+
+@generated.parametrize()
+@EXAMPLES
+def test_another_company_is_answered_as_documented(
+    case: Any, foreign_headers: dict[str, str], threads: list[Conversation], files: dict[int, str]
+) -> None:
+    called = aimed(case, threads, files)
+    response = called.call_and_validate(base_url=ORIGIN, headers=foreign_headers, checks=CONFORMANCE)
+
+    assert response.status_code >= 400 or "conv_id" not in (called.path_parameters or {})
+    assert not any(str(thread.public_id).encode() in response.content for thread in threads)
+
+
+@generated.parametrize()
+@EXAMPLES
+def test_the_desk_is_answered_as_documented(
+    case: Any, desk_headers: dict[str, str], threads: list[Conversation], files: dict[int, str]
+) -> None:
+    aimed(case, threads, files).call_and_validate(base_url=ORIGIN, headers=desk_headers, checks=CONFORMANCE)
 
 
 @generated.parametrize()
 @EXAMPLES
 def test_a_bot_is_answered_as_documented(
-    case: Any, bot_headers: dict[str, str], threads: list[Conversation]
+    case: Any, bot_headers: dict[str, str], threads: list[Conversation], files: dict[int, str]
 ) -> None:
-    aimed(case, threads).call_and_validate(base_url=ORIGIN, headers=bot_headers, checks=CONFORMANCE)
+    aimed(case, threads, files).call_and_validate(base_url=ORIGIN, headers=bot_headers, checks=CONFORMANCE)
 
 
 class TestDocument:
@@ -117,10 +191,10 @@ class TestDocument:
         for path, methods in document()["paths"].items():
             for method, operation in methods.items():
                 answers = set(operation["responses"])
-                assert {"401", "403", "422", "503"} <= answers, path
+                assert {"401", "403", "422", "429", "503"} <= answers, path
                 if method == "post":
                     assert {"400", "404", "409", "413", "415"} <= answers, path
-                    assert operation["requestBody"]["content"]["application/json"]["schema"], path
+                    assert next(iter(operation["requestBody"]["content"].values()))["schema"], path
 
     def test_gives_an_example_of_every_refusal_and_every_body(self) -> None:
         schema = document()
@@ -131,8 +205,8 @@ class TestDocument:
                         examples = answer["content"]["application/problem+json"]["examples"]
                         assert {str(item["value"]["status"]) for item in examples.values()} == {status}
                 for content in operation.get("requestBody", {}).get("content", {}).values():
-                    name = content["schema"]["$ref"].rpartition("/")[2]
-                    assert schema["components"]["schemas"][name]["examples"]
+                    name = content["schema"].get("$ref", "").rpartition("/")[2]
+                    assert content.get("examples") or schema["components"]["schemas"][name]["examples"]
 
     def test_names_each_operation_once(self) -> None:
         names = [

@@ -462,8 +462,6 @@ class TestSaying:
 
         blank = self.agent(caller("desk"), conversation, ana, body=" \n ")
         long = self.agent(caller("desk"), conversation, ana, body="x" * 4097)
-        media = self.agent(caller("desk"), conversation, ana, media_url=["https://example.com/a.jpg"])
 
         assert (blank.status_code, code(blank)) == (422, "empty_message")
         assert fields(long) == [("body", "too_long")]
-        assert fields(media) == [("media_url", "unknown")]
