@@ -102,7 +102,7 @@ def refuses(what: str, answer: Any) -> bool:
     """An empty body is an empty object: enough for some calls, which have a refusal of their own here."""
     _data, status, expected = BAD_BODIES[what]
     if what == "nothing":
-        return 400 <= answer.status_code < 500
+        return bool(400 <= answer.status_code < 500)
     return bool((answer.status_code, code(answer)) == (status, expected))
 
 
