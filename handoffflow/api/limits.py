@@ -165,7 +165,9 @@ def _address(request: HttpRequest) -> str:
         address = ipaddress.ip_address(given.partition("%")[0])
     except ValueError:
         return given
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else given
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
 def _digest(token: str) -> bytes:

@@ -200,6 +200,13 @@ class TestAStranger:
         assert found == [401, 401, 401, 429]
         assert self.guess(address="2001:db8:0:1::1").status_code == 401
 
+    def test_is_the_same_by_both_spellings_of_an_address(self) -> None:
+        """As a socket for both kinds of address tells them."""
+        found = [self.guess(address=f"::ffff:192.0.2.{last}").status_code for last in (1, 1, 1, 2)]
+
+        assert found == [401, 401, 401, 401]
+        assert self.guess(address="192.0.2.1").status_code == 429
+
     def test_does_not_shut_out_a_key_that_is_known_here(self) -> None:
         """Behind one proxy they share an address."""
         _key, old = make_key("read")
