@@ -79,6 +79,13 @@ class TestAMessageOfACustomer:
         assert raw.reason == ""
         assert BotTurn.objects.get().open_for is not None
 
+    def test_that_comes_while_others_wait_for_a_start_waits_with_them(self) -> None:
+        now = clock.now()
+        intake.receive(form("oi"), sender=Sender.objects.get(), now=now, at=now - timedelta(minutes=5))
+
+        assert writes("e mais") == ""
+        assert BotTurn.objects.get().cause_seq == thread().last_inbound_seq
+
     def test_after_a_service_is_told_to_the_flow_with_how_it_ended(self) -> None:
         ana = make_operator("ana")
         builders.make_waiting()
@@ -128,7 +135,7 @@ class TestACopy:
     def test_says_nothing_once_more_was_said(self) -> None:
         given = form("oi")
         answer_to(given)
-        writes("tem alguém?")
+        assert writes("mais uma coisa") == URL
 
         assert answer_to(given) == ""
 
