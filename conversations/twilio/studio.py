@@ -72,6 +72,14 @@ async def end(of: Account, flow: str, sid: str) -> None:
             raise
 
 
+async def publish(of: Account, name: str, definition: Mapping[str, Any]) -> str:
+    """Make a new flow of this definition, published; its SID."""
+    flows = connected(of).studio.v2.flows
+    said = json.dumps(definition, ensure_ascii=False)
+    made = await ask(partial(flows.create_async, friendly_name=name, status="published", definition=said))
+    return str(made.sid)
+
+
 async def status(of: Account, flow: str) -> str:
     """published or draft; "" where the account has no such flow."""
     try:

@@ -23,6 +23,7 @@ from handoffflow.simulator.rest import Reply, Request
 from handoffflow.simulator.shapes import Account
 
 MOST_HOPS = 10
+FLOWS = "/v2/Flows"
 _PATH = re.compile(r"/v2/Flows/(?P<flow>FW\w+)(?P<executions>/Executions(?:/(?P<sid>FN\w+))?)?\Z")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS flows (sid TEXT PRIMARY KEY, definition TEXT NOT NULL, status TEXT NOT NULL);
@@ -109,7 +110,7 @@ class Studio:
     # -- the REST API ------------------------------------------------------------------------------------------
 
     def serves(self, request: Request) -> bool:
-        return _PATH.match(request.path) is not None
+        return request.path == FLOWS or _PATH.match(request.path) is not None
 
     def answer(self, account: Account, request: Request) -> Reply:
         try:
@@ -121,6 +122,8 @@ class Studio:
             return rest.refusal(problem)
 
     def _answer(self, account: Account, request: Request) -> Reply:
+        if request.path == FLOWS:
+            return self._create(request)
         match = _PATH.match(request.path)
         rows = self.ledger.all("SELECT * FROM flows WHERE sid = ?", match["flow"]) if match else []
         if match is None or not rows:
@@ -132,6 +135,18 @@ class Studio:
         if request.method == "POST":
             return self._start(account, match["flow"], request)
         return Reply(200, self._list(account, match["flow"], request))
+
+    def _create(self, request: Request) -> Reply:
+        if request.method != "POST":
+            raise Refused(20404, status=404)
+        sid, status = new_sid("FW"), one(request.form, "Status")
+        try:
+            definition = json.loads(one(request.form, "Definition"))
+            flows.waits_in(definition, str(definition["initial_state"]))
+        except (ValueError, KeyError, TypeError, StopIteration):
+            raise Refused(20001, detail="Definition") from None
+        self.publish(sid, definition, status=status)
+        return Reply(201, {"sid": sid, "status": status, "friendly_name": one(request.form, "FriendlyName")})
 
     def _list(self, account: Account, flow: str, request: Request) -> dict[str, Any]:
         status, since = one(request.query, "status"), one(request.query, "DateCreatedFrom")

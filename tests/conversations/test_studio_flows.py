@@ -9,10 +9,13 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from conversations import flowfiles
+from handoffflow.simulator.standin import StandIn
+from tests.builders import make_sender
 from tests.conftest import ROOT
+from tests.conversations.outbox import twilio as twilio
 
 SCHEMA = json.loads((ROOT / "tests/payloads/studio/flow_definition.schema.json").read_text())
 
@@ -66,6 +69,26 @@ class TestAFlow:
         flow["states"][1]["properties"]["tipo"] = "x"
 
         assert problems(flow)
+
+
+@pytest.mark.django_db
+def test_can_be_made_at_twilio(twilio: StandIn) -> None:
+    sender, out = make_sender(), io.StringIO()
+
+    call_command("studio_flow", "behind", "--publish", sender.address, stdout=out)
+
+    rows = twilio.ledger.all("SELECT * FROM flows")
+    assert [row["sid"] for row in rows] == [out.getvalue().strip()]
+    assert json.loads(rows[0]["definition"]) == flowfiles.document("behind")
+
+
+@pytest.mark.django_db
+def test_is_made_for_a_number_that_there_is(twilio: StandIn, settings: Any) -> None:
+    with pytest.raises(CommandError, match="no sender"):
+        call_command("studio_flow", "behind", "--publish", "whatsapp:+1")
+    settings.TWILIO_API_URL = "http://127.0.0.1:9"
+    with pytest.raises(CommandError, match="did not take it"):
+        call_command("studio_flow", "behind", "--publish", make_sender().address)
 
 
 def test_only_two_ways_are_known() -> None:

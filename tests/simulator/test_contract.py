@@ -45,6 +45,7 @@ EXERCISED = {
     "POST /v1/Content",
     "POST /v2/Indicators/Typing.json",
     "GET /v1/Configuration/Addresses",
+    "POST /v2/Flows",
     "GET /v2/Flows/{Sid}",
     "GET /v2/Flows/{FlowSid}/Executions",
     "POST /v2/Flows/{FlowSid}/Executions",
@@ -96,7 +97,7 @@ class TestTheGateway:
             url = "https://desk.example.com/api/twilio/webhook#ct=2000&rt=4500&rc=2&rp=5xx,ct,rt"
             await console.set_webhook(account, sender, webhook=url, status_callback=CALLBACK)
             await console.set_inbound(account, SERVICE, webhook=url)
-            await runs_a_flow(standin, account, since)
+            await runs_a_flow(account, since)
             await client.close()
 
         asyncio.run(everything())
@@ -105,14 +106,14 @@ class TestTheGateway:
         assert {call["status"] for call in standin.requests()} <= {200, 201, 202}
 
 
-async def runs_a_flow(standin: StandIn, account: Account, since: datetime) -> None:
-    standin.studio.publish(FLOW, flowfiles.document("in-front"))
-    assert await studio.status(account, FLOW) == "published"
-    sid = await studio.start(account, FLOW, to=JOAO, from_=NUMBER, parameters={"released": "true"})
-    assert [one.sid for one in await studio.running(account, FLOW, {JOAO})] == [sid]
-    assert [one.sid for one in await studio.begun(account, FLOW, {JOAO}, since=since)] == [sid]
-    await studio.end(account, FLOW, sid)
-    assert await studio.running(account, FLOW, {JOAO}) == []
+async def runs_a_flow(account: Account, since: datetime) -> None:
+    flow = await studio.publish(account, "in-front", flowfiles.document("in-front"))
+    assert await studio.status(account, flow) == "published"
+    sid = await studio.start(account, flow, to=JOAO, from_=NUMBER, parameters={"released": "true"})
+    assert [one.sid for one in await studio.running(account, flow, {JOAO})] == [sid]
+    assert [one.sid for one in await studio.begun(account, flow, {JOAO}, since=since)] == [sid]
+    await studio.end(account, flow, sid)
+    assert await studio.running(account, flow, {JOAO}) == []
 
 
 def _named(call: dict[str, Any]) -> str:
