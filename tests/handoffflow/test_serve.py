@@ -136,6 +136,20 @@ class TestServe:
         assert stream.get("/operator/stream").headers["X-Request-Id"]
         assert pages.get("/operator/stream").headers["X-Request-Id"] is None
 
+    def test_streams_events_to_a_key_until_it_ends(self, serve: Serve, environment: dict[str, str]) -> None:
+        make = [sys.executable, "manage.py", "apikey", "create", "--name", "BI", "--scope", "read"]
+        said = subprocess.run(make, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+        token = re.findall(r"hf_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", said.stdout)[0]
+        served = serve("--only", "web,stream").wait_until_ready()
+
+        events = served.get("/api/v1/events", Accept="text/event-stream", Authorization=f"Bearer {token}")
+        page = served.get("/api/v1/events", Authorization=f"Bearer {token}")
+
+        assert (events.status, events.headers["Content-Type"]) == (200, "text/event-stream")
+        assert [events.readline()[:4] for _line in range(4)] == [b"retr", b"\n", b"id: ", b"even"]
+        assert (page.status, page.headers["Content-Type"]) == (200, "application/json; charset=utf-8")
+        assert served.end(signal.SIGTERM) == 0
+
     def test_refuses_an_old_database(self, serve: Serve, tmp_path: Path) -> None:
         served = serve(DATA_DIR=str(tmp_path))
 
