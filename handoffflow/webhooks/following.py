@@ -20,14 +20,23 @@ from handoffflow.subscriptions import KEPT, Notice, Subscription
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = timedelta(milliseconds=250)
+ENOUGH = 1000
 GAP = timedelta(seconds=1)
 """How often it looks for an event whose id was given out and which is not there yet."""
 
 
 def behind(_now: datetime) -> QuerySet[Subscription]:
     running = Subscription.objects.running()
-    found = [pk for pk, cursor in running.values_list("pk", "cursor") if events.behind(cursor)]
+    found = [row.pk for row in running if not _has_enough(row) and events.behind(row.cursor)]
     return running.filter(pk__in=found)
+
+
+def _has_enough(row: Subscription) -> bool:
+    """While it fails the events wait in the feed, rather than as notices that are looked through again and again."""
+    if row.failing_since is None:
+        return False
+    waiting = Notice.objects.waiting().filter(subscription=row, due_at__isnull=False)
+    return waiting[:ENOUGH].count() >= ENOUGH
 
 
 @work.handles(Subscription, name="subscription", candidates=behind, look_every=LOOK_EVERY)

@@ -32,14 +32,14 @@ GIVE_UP = timedelta(hours=24)
 LONGEST_ANSWER = 64 * 1024
 
 
-def waiting(_now: datetime) -> QuerySet[Notice]:
+def waiting(now: datetime) -> QuerySet[Notice]:
     """Of each conversation of a running subscription the oldest; none where enough is under way."""
     before = Notice.objects.waiting().filter(
         subscription=OuterRef("subscription"),
         conversation=OuterRef("conversation"),
         seq__lt=OuterRef("seq"),
     )
-    under_way = _under_way().values("subscription").annotate(posts=Count("pk"))
+    under_way = _under_way(now).values("subscription").annotate(posts=Count("pk"))
     full = under_way.filter(
         Q(posts__gte=EACH) | Q(posts__gte=EACH_FAILING, subscription__failing_since__isnull=False)
     )
@@ -52,7 +52,7 @@ def waiting(_now: datetime) -> QuerySet[Notice]:
 def claim(rows: list[Notice], lease: timedelta, now: datetime) -> list[Notice]:
     """Not more of one subscription than may be under way."""
     held = Counter(
-        _under_way()
+        _under_way(now)
         .filter(subscription__in={row.subscription_id for row in rows})
         .values_list("subscription", flat=True)
     )
@@ -64,8 +64,9 @@ def claim(rows: list[Notice], lease: timedelta, now: datetime) -> list[Notice]:
     return leases.claim_some(chosen, lease, now)
 
 
-def _under_way() -> QuerySet[Notice]:
-    return Notice.objects.waiting().filter(leased_until__gt=Now())
+def _under_way(now: datetime) -> QuerySet[Notice]:
+    """By the index of what is due: what is settled, a week of it, is not looked at."""
+    return Notice.objects.waiting().filter(due_at__lte=now, leased_until__gt=Now())
 
 
 @work.handles(

@@ -112,6 +112,23 @@ class TestASubscription:
         look(20)
         assert noted() == ["message.received"]
 
+    def test_that_fails_is_noted_no_more_than_enough_and_loses_nothing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(following, "ENOUGH", 1)
+        subscribe()
+        builders.make_with_bot()
+        look()
+        builders.says("mais uma")
+        Subscription.objects.update(failing_since=clock.now())
+        assert look(20) == 0
+        assert len(noted()) == 1
+
+        Notice.objects.update(state=NoticeState.DELIVERED, due_at=None)
+        look(20)
+
+        assert len(noted()) == 2
+
     def test_forgets_after_a_week_what_is_settled(self) -> None:
         row, now = subscribe(), clock.now()
         old = {"subscription": row, "kind": "x", "created_at": now, "state": NoticeState.DELIVERED}
