@@ -38,7 +38,7 @@ def list_subscriptions(request: ApiRequest, filters: Query[shapes.SubscriptionFi
     "/subscriptions",
     auth=Access(Scope.ADMIN),
     response={201: shapes.Made},
-    openapi_extra=openapi.codes("too_many_subscriptions"),
+    openapi_extra=openapi.codes("too_many_subscriptions", "not_found"),
 )
 def make_subscription(request: ApiRequest, body: shapes.Subscribe) -> HttpResponse:
     """Be told of what happens from now on. The answer has the secret, and no other does."""
