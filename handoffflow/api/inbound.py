@@ -39,7 +39,7 @@ class FailedFilter(schemas.Paged):
     pass
 
 
-class Replayed(BaseModel):
+class BeingTried(BaseModel):
     replayed: int = Field(description="How many are being tried now.")
 
 
@@ -72,7 +72,7 @@ def list_inbound_webhooks(request: ApiRequest, filters: Query[FailedFilter]) -> 
 @router.post(
     "/inbound-webhooks/replay",
     auth=Access(Scope.DESK),
-    response={200: Replayed},
+    response={200: BeingTried},
     openapi_extra=openapi.codes("nothing_to_replay"),
 )
 def replay_webhooks(request: ApiRequest, body: reach.Nothing = reach.NOTHING) -> HttpResponse:
@@ -83,7 +83,7 @@ def replay_webhooks(request: ApiRequest, body: reach.Nothing = reach.NOTHING) ->
 @router.post(
     "/inbound-webhooks/{webhook_id}/replay",
     auth=Access(Scope.DESK),
-    response={200: Replayed},
+    response={200: BeingTried},
     openapi_extra=openapi.codes("nothing_to_replay"),
 )
 def replay_webhook(request: ApiRequest, webhook_id: str, body: reach.Nothing = reach.NOTHING) -> HttpResponse:
@@ -100,7 +100,7 @@ def _replay(caller: Caller, webhook_id: str | None = None) -> HttpResponse:
     hastened = retry.at_once(caller.organization, pks, cause=caller.cause(), now=clock.now())
     if not hastened:
         raise Refused("nothing_to_replay")
-    return render.document(Replayed(replayed=hastened))
+    return render.document(BeingTried(replayed=hastened))
 
 
 def _failed(caller: Caller) -> QuerySet[InboundWebhook]:

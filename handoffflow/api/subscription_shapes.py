@@ -47,12 +47,6 @@ class Change(schemas.Body):
     active: bool | None = Field(default=None, description="true lets it go on where it was; false stops it.")
 
 
-class Nothing(schemas.Body):
-    """An empty object, or no body at all."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
-
-
 class SubscriptionFilter(schemas.Paged):
     pass
 

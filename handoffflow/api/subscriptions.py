@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from ninja import Query, Router
 
 from conversations import audit, clock, outward
-from handoffflow.api import once, openapi, pages, render, wire
+from handoffflow.api import once, openapi, pages, reach, render, wire
 from handoffflow.api import subscription_shapes as shapes
 from handoffflow.api.auth import Access, ApiRequest, Caller
 from handoffflow.api.errors import Refused
@@ -110,7 +110,7 @@ def list_deliveries(
     openapi_extra=openapi.codes("not_found"),
 )
 def replay_delivery(
-    request: ApiRequest, subscription_id: str, delivery_id: str, body: shapes.Nothing
+    request: ApiRequest, subscription_id: str, delivery_id: str, body: reach.Nothing
 ) -> HttpResponse:
     """Tell it once more, under the same id. One that is on its way stays so."""
     return once.perform(request, lambda: _replay(request.auth, subscription_id, delivery_id))
@@ -122,7 +122,7 @@ def replay_delivery(
     response={200: shapes.Replayed},
     openapi_extra=openapi.codes("not_found"),
 )
-def replay_failed(request: ApiRequest, subscription_id: str, body: shapes.Nothing) -> HttpResponse:
+def replay_failed(request: ApiRequest, subscription_id: str, body: reach.Nothing) -> HttpResponse:
     """Tell everything that was given up."""
 
     def act() -> HttpResponse:
@@ -139,7 +139,7 @@ def replay_failed(request: ApiRequest, subscription_id: str, body: shapes.Nothin
     response={202: shapes.Delivery},
     openapi_extra=openapi.codes("not_found"),
 )
-def test_subscription(request: ApiRequest, subscription_id: str, body: shapes.Nothing) -> HttpResponse:
+def test_subscription(request: ApiRequest, subscription_id: str, body: reach.Nothing) -> HttpResponse:
     """Post something that tells of nothing, to see it arrive."""
 
     def act() -> HttpResponse:

@@ -35,11 +35,12 @@ class Api:
         *,
         key: str | None = None,
         kind: str = "application/json",
+        method: str = "POST",
         **headers: str,
     ) -> Any:
         headers |= {"Idempotency-Key": key} if key is not None else {}
         everything = {**self.headers, **headers}
-        return self.client.generic("POST", ROOT + path, data, content_type=kind, headers=everything)
+        return self.client.generic(method, ROOT + path, data, content_type=kind, headers=everything)
 
 
 def make_key(

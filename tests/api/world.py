@@ -21,6 +21,7 @@ from conversations.models import (
     Sender,
     WebhookOutcome,
 )
+from handoffflow.subscriptions import Notice, NoticeState, Subscription
 from operators import desk, people
 from operators.models import Operator, Tag
 from tests.builders import make_held, make_operator, make_sender, make_with_bot
@@ -83,6 +84,9 @@ def nobodys(ids: Ids) -> Ids:
 def _ids(held: Conversation, said: Message, agent: Operator, **others: Conversation) -> Ids:
     company = held.sender.organization
     first = Message.objects.filter(conversation=held).in_order()[0]
+    hook = Subscription.objects.create(
+        organization=company, name="CRM", url="https://crm.example.com/hooks", secret_encrypted="", cursor=""
+    )
     rows: dict[str, Any] = {
         "conv": held,
         "contact": held.contact,
@@ -103,6 +107,10 @@ def _ids(held: Conversation, said: Message, agent: Operator, **others: Conversat
             outcome=WebhookOutcome.FAILED,
             due_at=clock.now(),
             received_at=clock.now(),
+        ),
+        "subscription": hook,
+        "delivery": Notice.objects.create(
+            subscription=hook, kind="handoff.claimed", state=NoticeState.FAILED, created_at=clock.now()
         ),
         **others,
     }
