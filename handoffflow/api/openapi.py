@@ -123,7 +123,8 @@ def upload(*refusals: str) -> dict[str, Any]:
 
 def written(*refusals: str) -> dict[str, Any]:
     """For an operation that writes and is no POST: repeated, it does the same again."""
-    return codes(*(code for code in _WRITES if not code.startswith("idempotency")), *refusals)
+    shared = (code for code in _WRITES if not code.startswith("idempotency"))
+    return codes(*_OF_JSON, *shared, *refusals)
 
 
 def streamed(*refusals: str) -> dict[str, Any]:
