@@ -38,7 +38,7 @@ PDF = b"%PDF-1.7\n" + b"x" * 100
 SAID = ("body", "media_id", "media_url", "content_sid")
 """What a message can consist of; two of them seldom go together."""
 EXAMPLES = hypothesis.settings(
-    max_examples=int(os.environ.get("EXAMPLES") or 6),
+    max_examples=int(os.environ.get("EXAMPLES") or 3),
     deadline=None,
     database=None,
     derandomize=True,
