@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from conversations import clock, intake, leases, overheard, settling, wakeup, work
+from conversations import clock, flow_lines, intake, leases, settling, wakeup, work
 from conversations.models import BotEngineName, InboundWebhook, Message, Reconciliation, Sender, WebhookSource
 from conversations.twilio import reading
 from conversations.twilio.client import Account
@@ -104,17 +104,17 @@ async def _listed(account: Account, row: Reconciliation, now: datetime) -> list[
     return await _oldest_first(pages, row)
 
 
-async def _spoken(account: Account, row: Reconciliation, now: datetime) -> list[overheard.Line]:
+async def _spoken(account: Account, row: Reconciliation, now: datetime) -> list[flow_lines.Line]:
     """What a flow has said since then."""
     pages = reading.sent(account, from_=row.sender.address, since=_start(row, now))
-    return await work.in_thread(overheard.foreign, row.sender, await _oldest_first(pages, row))
+    return await work.in_thread(flow_lines.foreign, row.sender, await _oldest_first(pages, row))
 
 
 async def _take_in(
     account: Account,
     row: Reconciliation,
     missing: Missing,
-    spoken: list[overheard.Line],
+    spoken: list[flow_lines.Line],
     young: set[str],
     now: datetime,
 ) -> bool:
@@ -125,7 +125,7 @@ async def _take_in(
         before = sum(one.at <= said.at for one, _overtaken in missing[done:])
         await _fill(account, row, missing[done : done + before])
         done += before
-        if said.to in waiting or not await work.in_thread(overheard.take_in, row.sender, line, now=now):
+        if said.to in waiting or not await work.in_thread(flow_lines.take_in, row.sender, line, now=now):
             waiting.add(said.to)
     await _fill(account, row, missing[done:])
     return waiting == young

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conversations import clock, overheard
+from conversations import clock, flow_lines
 from conversations.models import (
     Author,
     BotTurn,
@@ -158,7 +158,7 @@ class TestWhatAFlowSaid:
         )
 
         for _pass in range(2):
-            assert overheard._append(make_sender(), line, clock.now())
+            assert flow_lines._append(make_sender(), line, clock.now())
 
         assert lines() == [("customer", "oi"), ("bot", "Olá!")]
         assert numbers(thread()) == list(range(1, thread().seq + 1))
