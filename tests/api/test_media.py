@@ -346,6 +346,7 @@ class TestWaiting:
         desk = caller("desk")
         desk.post(at(held, "messages"), as_agent(ana, media_id=uploaded(desk, held)))
 
+        work.load_handlers()
         handled = work.claim_due(work.handlers["unsent"], clock.now() + timedelta(hours=25), limit=4)
 
         assert handled == ([], None)

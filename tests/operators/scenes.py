@@ -111,9 +111,13 @@ def _known(ana: Operator, bia: Operator) -> Conversation:
     return builders.fresh(held)
 
 
-def faults(page: Page) -> list[Any]:
-    """What is wrong with what is on the screen."""
-    broken = Axe().run(page).response["violations"]
+COLOURS = {"runOnly": ["color-contrast"]}
+"""All that another look can change."""
+
+
+def faults(page: Page, *, only: dict[str, Any] | None = None) -> list[Any]:
+    """What is wrong with what is on the screen; ``only`` as axe has it."""
+    broken = Axe().run(page, options=only).response["violations"]
     return [*(f"{one['id']}: {one['nodes'][0]['target']}" for one in broken), *page.evaluate(ASTRAY)]
 
 

@@ -27,10 +27,10 @@ class Shape:
 
 
 SHORT = Shape(
-    conversations=100,
+    conversations=40,
     operators=4,
     opens=9 * HOUR,
-    shift=1.5 * HOUR,
+    shift=HOUR,
     days=1,
     step=timedelta(seconds=45),
     outages=((9.5 * HOUR, HOUR / 4),),
