@@ -55,12 +55,13 @@ def bubbles(page: Page) -> list[str]:
 ASKED = """() => {
   const done = performance.getEntriesByType("resource").map(({ name }) => name);
   const answered = (part) => done.some((name) => name.includes(part));
-  return answered("/list?") && (!document.querySelector("#bubbles") || answered("/thread?"));
+  const quiet = !document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling");
+  return quiet && answered("/list?") && (!document.querySelector("#bubbles") || answered("/thread?"));
 }"""
 
 
 def streaming(page: Page, live_desk: Desk, count: int = 1) -> None:
-    """Wait until so many streams are open, and what the page asked for then has been answered."""
+    """Wait until so many streams are open, and what the page asked for then has been answered and drawn."""
     wait_for(lambda: live_desk.streams == count, page)
     page.wait_for_function(ASKED)
 
