@@ -61,23 +61,27 @@ def offered(scene: Scene, address: str) -> Conversation:
 
 Ready = Callable[[Scene, str], Conversation]
 Body = Callable[[Scene, Conversation], dict[str, Any]]
-NOTHING: Body = lambda _scene, _conversation: {}  # noqa: E731
+
+
+def nothing(_scene: Scene, _conversation: Conversation) -> dict[str, Any]:
+    return {}
+
 
 # what: (from where, the panel's form, the API's call)
 ACTIONS: dict[str, tuple[Ready, tuple[str, Body], tuple[str, Body]]] = {
     "claim": (
         waiting,
-        ("claim", NOTHING),
+        ("claim", nothing),
         ("handoff/assign", lambda scene, _: {"agent_id": str(scene.ana.public_id)}),
     ),
     "take over": (
         with_bot,
-        ("claim", NOTHING),
+        ("claim", nothing),
         ("handoff/assign", lambda scene, _: {"agent_id": str(scene.ana.public_id)}),
     ),
     "decline": (
         offered,
-        ("decline", NOTHING),
+        ("decline", nothing),
         ("handoff/decline", lambda scene, _: {"agent_id": str(scene.ana.public_id)}),
     ),
     "say": (
