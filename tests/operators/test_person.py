@@ -93,6 +93,7 @@ class TestTheQuestion:
         people.same(second, third, operator=ana, door="panel", now=clock.now())
 
         assert alike(first) == [second]
+        assert somebody(second)
         people.different(first, second, operator=ana, now=clock.now())
         assert alike(first) == []
 
