@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from conversations import clock, contacts, notes
@@ -14,7 +13,7 @@ from conversations.contract import Release
 from conversations.models import Author, Conversation, Handoff, Message, Mode, Note, Status
 from operators import desk, mentions, presence, reading, tags
 from operators.models import AttributeDefinition, CannedReply, ContactLink, Operator, Tag
-from tests import builders, templates
+from tests import axe, builders, templates
 from tests.operators import backlog
 
 RUI, LIA, IVO, EVA, LEO = (f"whatsapp:+551198765000{number}" for number in range(1, 6))
@@ -111,14 +110,9 @@ def _known(ana: Operator, bia: Operator) -> Conversation:
     return builders.fresh(held)
 
 
-COLOURS = {"runOnly": ["color-contrast"]}
-"""All that another look can change."""
-
-
-def faults(page: Page, *, only: dict[str, Any] | None = None) -> list[Any]:
-    """What is wrong with what is on the screen; ``only`` as axe has it."""
-    broken = Axe().run(page, options=only).response["violations"]
-    return [*(f"{one['id']}: {one['nodes'][0]['target']}" for one in broken), *page.evaluate(ASTRAY)]
+def faults(page: Page, *, only: Sequence[str] = ()) -> list[str]:
+    """What is wrong with what is on the screen; ``only`` as for axe.broken."""
+    return [*axe.broken(page, only=only), *page.evaluate(ASTRAY)]
 
 
 ASTRAY = """() => {

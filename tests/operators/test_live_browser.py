@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, Route, expect
@@ -18,7 +17,7 @@ from conversations.contract import Release
 from conversations.models import Conversation, Message
 from operators import desk, gauges
 from operators.models import Operator
-from tests import builders
+from tests import axe, builders
 from tests.operators.conftest import Desk
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -243,7 +242,7 @@ class TestAConversation:
         waiting, other = builders.make_waiting(), builders.make_waiting(address=RUI)
         cards = page.locator("#toasts .call")
         expect(cards).to_have_count(2)
-        assert Axe().run(page).violations_count == 0
+        assert axe.broken(page) == []
 
         card = page.locator(f'[data-row="row-{other.public_id}"]')
         expect(card).to_contain_text("Nova conversa na fila")

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from conversations import clock, notes
 from conversations.models import Conversation, Mention
 from operators import desk, mentions, tags
 from operators.models import AttributeDefinition, ContactLink, Operator, Tag
-from tests import builders
+from tests import axe, builders
 from tests.operators.conftest import Desk, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,7 +55,7 @@ def path(conversation: Conversation) -> str:
 
 
 def audit(page: Page) -> list[Any]:
-    return [found["id"] for found in Axe().run(page).response["violations"]]
+    return axe.broken(page)
 
 
 class TestAMention:

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from conversations import clock
 from conversations.models import Conversation
 from operators import desk
 from operators.models import Operator
-from tests import builders
+from tests import axe, builders
 from tests.builders import JOAO, fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +22,7 @@ OLD = "whatsapp:+551187654321"
 
 
 def audit(page: Page) -> list[Any]:
-    return [found["id"] for found in Axe().run(page).response["violations"]]
+    return axe.broken(page)
 
 
 def test_two_numbers_of_one_person_are_one_chat_until_they_are_separated(

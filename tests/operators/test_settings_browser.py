@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from conversations import clock
@@ -15,7 +14,7 @@ from conversations.models import Queue
 from operators import desk, subscribing
 from operators.devices import PushCall
 from operators.models import Operator
-from tests import builders
+from tests import axe, builders
 from tests.operators import pushservice
 from tests.operators.conftest import Desk, sign_in
 from tests.operators.test_live_browser import wait_for
@@ -130,8 +129,7 @@ class TestThePage:
             page.goto(live_desk.url + path)
             if path == SETTINGS:
                 expect(page.locator("#here-state")).not_to_be_empty()
-            found = Axe().run(page)
-            assert found.violations_count == 0, found.generate_report()
+            assert axe.broken(page) == []
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         page.locator(".save button").click()
         expect(page.locator("#id_old_password")).to_be_visible()
@@ -160,8 +158,7 @@ class TestTheCompactConsole:
         page = console(ana, f"/operator/c/{held.public_id}/")
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            found = Axe().run(page)
-            assert found.violations_count == 0, found.generate_report()
+            assert axe.broken(page) == []
         small = page.evaluate(
             """[...document.querySelectorAll("button, .row, summary, .sec a, .ib, textarea")]
             .filter((one) => one.checkVisibility() && !one.closest(".sr"))

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from operators.models import Operator
-from tests import builders
+from tests import axe, builders
 from tests.operators import scenes
 from tests.operators.conftest import Desk
 from tests.operators.test_live_browser import box, chat, streaming
@@ -70,7 +70,7 @@ def test_nobody_is_left_out(
 def looked_at(page: Page, scheme: Literal["light", "dark"]) -> list[Any]:
     """A colour on its way to another would be judged as it is."""
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    return scenes.faults(page, only=scenes.COLOURS if scheme == "dark" else None)
+    return scenes.faults(page, only=axe.COLOURS if scheme == "dark" else ())
 
 
 class States:

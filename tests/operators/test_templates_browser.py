@@ -7,13 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from conversations import clock
 from conversations.models import Conversation, Delivery, Handoff, Message
 from operators.models import Operator
-from tests import builders
+from tests import axe, builders
 from tests.operators.conftest import sign_in
 from tests.templates import close_window, make_template
 
@@ -59,7 +58,7 @@ def panel(page: Page, live_server: Any, ana: Operator, closed: Conversation) -> 
 
 
 def audit(page: Page) -> list[Any]:
-    return [found["id"] for found in Axe().run(page).response["violations"]]
+    return axe.broken(page)
 
 
 def test_the_list_is_searched_and_narrowed(panel: Page) -> None:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from conversations import clock
 from conversations.models import Conversation, Note
 from operators import desk, drafts, presence
 from operators.models import Draft, Operator, Presence, Viewing
-from tests import builders
+from tests import axe, builders
 from tests.operators.conftest import Desk, sign_in
 from tests.operators.test_live_browser import HIDDEN, box, chat, streaming, wait_for
 
@@ -347,7 +346,5 @@ def test_nobody_is_left_out(ana: Operator, bia: Operator, consoles: Opened, sche
         if state == "transfer":
             page.get_by_role("button", name="Transferir").click()
             expect(page.get_by_role("dialog")).to_be_visible()
-        found = Axe().run(page)
-
-        assert found.violations_count == 0, f"{state}: {found.generate_report()}"
+        assert axe.broken(page) == [], state
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, state

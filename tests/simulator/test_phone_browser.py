@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from playwright.sync_api import Page, expect
 
 from handoffflow.simulator import books, customers
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
-from tests import builders
+from tests import axe, builders
 from tests import standin as shared
 from tests.simulator.conftest import ListeningDesk
 from tests.standin import sdk
@@ -148,9 +147,7 @@ class TestPhone:
         page.goto(f"{live_server.url}/simulator/{path}")
         expect(page.get_by_role("log")).to_contain_text("Combinado")
 
-        found = Axe().run(page, context={"exclude": [["iframe"]]}).response["violations"]
-
-        assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in found] == []
+        assert axe.broken(page, leaving_out=["iframe"]) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
