@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from conversations import clock, contract, models
 from conversations.models import Conversation, Organization
-from handoffflow.api import limits, present, wire
+from handoffflow.api import limits, wire
 from handoffflow.api.errors import Refused
 from handoffflow.models import ApiKey, Scope
 from operators.models import Operator
@@ -50,11 +50,11 @@ class Caller:
     def conversations(self) -> models.conversation.ConversationQuerySet:
         """Everything this caller may know of; whatever is not in here does not exist for them."""
         if self.key is None:
-            return present.parties(Conversation.objects.visible_to(self._operator))
+            return Conversation.objects.visible_to(self._operator).with_parties()
         mine = Conversation.objects.for_organization(self.organization)
         if self.key.sender_id is not None:
             mine = mine.filter(sender=self.key.sender_id)
-        return present.parties(mine)
+        return mine.with_parties()
 
     def conversation(self, conv_id: str) -> Conversation:
         found = self.conversations().filter(public_id=conv_id).first() if wire.is_id(conv_id) else None
@@ -71,7 +71,7 @@ class Caller:
                 raise
             goes_on = self.conversations().values("pk")
             merged = Conversation.objects.filter(public_id=conv_id, merged_into__in=goes_on)
-            found = present.parties(merged).first()
+            found = merged.with_parties().first()
             if found is None:
                 raise
             return found

@@ -88,11 +88,13 @@ def start_conversation(request: ApiRequest, body: starting.Start) -> HttpRespons
 )
 def get_conversation(request: ApiRequest, conv_id: str) -> HttpResponse:
     """One conversation. One that was merged is in no list, and `merged_into` says where it goes on."""
-    return render.document(present.conversation(request.auth.readable(conv_id)))
+    return render.document(present.conversation(request.auth.readable(conv_id).pk))
 
 
 def _page(
     rows: ConversationQuerySet, order: tuple[str, ...], filters: schemas.Paged, *, name: str
 ) -> schemas.Conversations:
-    found, following = pages.page(rows, order, filters, name=name)
-    return schemas.Conversations.model_construct(items=present.conversations(found), next=following)
+    columns = [term.lstrip("-") for term in order]
+    found, following = pages.page(rows.values_list(*columns, named=True), order, filters, name=name)
+    items = present.conversations([row.pk for row in found])
+    return schemas.Conversations.model_construct(items=items, next=following)

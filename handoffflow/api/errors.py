@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
 from conversations.errors import HandoffError, InvalidChoices, TemplateVariables
-from handoffflow.api import present
+from handoffflow.api import facts
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ def answer(_request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
         wrong = error.extras["fields"].items()
         return respond("invalid", [(f"choices.{place}".rstrip("."), what) for place, what in wrong])
     if isinstance(error, HandoffError):
-        return respond(error.code, **present.facts(error.extras))
+        return respond(error.code, **facts.told(error.extras))
     if isinstance(error, ninja.errors.ValidationError):
         return respond("invalid", [_field(item) for item in error.errors])
     code = next((code for kinds, code in _KINDS if isinstance(error, kinds)), "internal")

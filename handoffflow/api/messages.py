@@ -7,7 +7,7 @@ from ninja import Query, Router
 
 from conversations.models import Message
 from conversations.models.message import MessageQuerySet
-from handoffflow.api import once, openapi, pages, present, render, saying, schemas, spoken
+from handoffflow.api import bubbles, once, openapi, pages, render, saying, schemas, spoken
 from handoffflow.api.auth import Access, ApiRequest
 from handoffflow.models import Scope
 
@@ -64,7 +64,8 @@ def _page(rows: MessageQuerySet, filters: schemas.MessageFilter, *, name: str) -
     if before is not None:
         rows = rows.filter(seq__lt=int(before))
     forward = after is not None
-    found = list((rows.in_order() if forward else rows.newest_first())[: size + 1])
+    ordered = rows.in_order() if forward else rows.newest_first()
+    found = list(ordered.values_list("pk", "seq", named=True)[: size + 1])
     more, found = len(found) > size, found[:size]
     following = None
     if more:
@@ -72,4 +73,4 @@ def _page(rows: MessageQuerySet, filters: schemas.MessageFilter, *, name: str) -
         following = pages.sealed(name, [edge, before] if forward else [None, edge])
     if not forward:
         found.reverse()
-    return schemas.Messages.model_construct(items=present.messages(found), next=following)
+    return schemas.Messages.model_construct(items=bubbles.messages([row.pk for row in found]), next=following)

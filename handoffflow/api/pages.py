@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from conversations import crypto
 from handoffflow.api import schemas
 from handoffflow.api.errors import Refused
 
-M = TypeVar("M", bound=Model)
+R = TypeVar("R")
 
 
 class Limited(Protocol):
@@ -29,8 +29,8 @@ def limit(filters: Limited) -> int:
 
 
 def page(
-    rows: QuerySet[M], order: Sequence[str], filters: schemas.Paged, *, name: str
-) -> tuple[list[M], str | None]:
+    rows: QuerySet[Any, R], order: Sequence[str], filters: schemas.Paged, *, name: str
+) -> tuple[list[R], str | None]:
     """The rows after the cursor, in ``order`` (its last name is unique), and the cursor of the next page."""
     if filters.cursor is not None:
         rows = rows.filter(_after(order, opened(filters.cursor, name, len(order))))

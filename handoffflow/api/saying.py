@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from conversations import clock, replies, uploads
 from conversations.models import Author, Conversation, Message
 from conversations.uploads import Upload
-from handoffflow.api import media, once, present, render, templates
+from handoffflow.api import bubbles, media, once, render, templates
 from handoffflow.api.auth import ApiRequest, Caller
 from handoffflow.api.errors import Refused
 from handoffflow.api.spoken import Accepted, Say
@@ -59,7 +59,7 @@ def _file(conversation: Conversation, body: Say, key: str | None) -> AbstractCon
 
 
 def _accepted(said: list[Message]) -> HttpResponse:
-    shown = present.messages(said)
+    shown = bubbles.messages([message.pk for message in said])
     return render.document(Accepted.model_construct(message=shown[0], parts=shown), status=202)
 
 

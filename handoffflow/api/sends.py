@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from conversations import clock, delivery, media
 from conversations.models import Attachment, Message
-from handoffflow.api import once, openapi, present, reach, render, schemas
+from handoffflow.api import bubbles, once, openapi, reach, render, schemas
 from handoffflow.api.auth import Access, ApiRequest, Caller
 from handoffflow.models import Scope
 
@@ -122,4 +122,4 @@ def _message(caller: Caller, conv_id: str, message_id: str) -> Message:
 
 
 def _answer(message: Message, *, status: int = 200) -> HttpResponse:
-    return render.document(present.messages([message])[0], status=status)
+    return render.document(bubbles.messages([message.pk])[0], status=status)

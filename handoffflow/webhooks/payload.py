@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from conversations.bots import wire
-from conversations.models import Conversation, Message
-from handoffflow.api import present, schemas, told
+from conversations.models import Message
+from handoffflow.api import bubbles, present, schemas, told
 from handoffflow.subscriptions import TEST, Notice
 
 VERSION = 1
@@ -54,12 +54,12 @@ def letter(row: Notice, now: datetime) -> Letter | None:
 def _payload(row: Notice) -> Payload:
     told_of: dict[str, Any] = {"conversation": None, "message": None, "event": Test(at=row.created_at)}
     if row.event is not None:
-        about = present.parties(Conversation.objects.filter(pk=row.event.conversation_id)).get()
+        about = row.event.conversation_id
         message = Message.objects.filter(pk=row.event.data.get("message") or 0, conversation=about)
         told_of = {
             "event": told.events([row.event])[0],
             "conversation": present.conversation(about),
-            "message": next(iter(present.messages(message)), None),
+            "message": next(iter(bubbles.by_id(message.values_list("pk", flat=True)).values()), None),
         }
     return Payload.model_construct(
         version=VERSION, id=str(row.public_id), subscription_id=str(row.subscription.public_id), **told_of

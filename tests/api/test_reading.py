@@ -171,7 +171,7 @@ class TestQueue:
             make_held(ana, address=address(100 + number))
         desk.get(QUEUE)
 
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(7):
             desk.get(QUEUE)
 
 
