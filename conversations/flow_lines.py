@@ -88,7 +88,7 @@ def _appended(sender: Sender, line: Received, now: datetime) -> bool:
         transaction.set_rollback(True)
         return True
     rank, shown = statuses.LATTICE.get(line.status, (10, Status.SENT))
-    messages.overhear(
+    messages.adopt(
         held,
         seq=held.seq - 1,
         cause=CAUSE,

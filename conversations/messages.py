@@ -64,7 +64,7 @@ def receive(conversation: Conversation, *, seq: int, cause: Cause, now: datetime
     return message
 
 
-def overhear(conversation: Conversation, *, seq: int, cause: Cause, now: datetime, **fields: Any) -> Message:
+def adopt(conversation: Conversation, *, seq: int, cause: Cause, now: datetime, **fields: Any) -> Message:
     """A line that a bot somewhere else has sent by itself, at ``seq``, and its event at ``seq + 1``."""
     message = Message.objects.create(
         conversation=conversation, seq=seq, author=Author.BOT, epoch=conversation.epoch, **fields
