@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -23,6 +23,7 @@ Row = TypeVar("Row", bound=Due)
 
 LEASE = timedelta(seconds=30)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+_ANY = "SELECT 1 FROM {table} WHERE due_at <= %s LIMIT 1"
 POISON_PAUSE, LONGEST_POISON_PAUSE = 5.0, 600.0
 
 
@@ -30,6 +31,18 @@ def due(rows: models.QuerySet[Any], until: datetime) -> models.QuerySet[Any]:
     """Those due by ``until`` that nobody holds, the longest due first."""
     free = Q(leased_until=None) | Q(leased_until__lte=Now())
     return rows.filter(free, due_at__lte=until).order_by("due_at", "pk")
+
+
+def any_due(model: type[Due], until: datetime) -> bool:
+    """Whether a row of this kind is due by ``until``, held or not.
+
+    A worker asks for each kind four times a second, mostly in vain. In plain SQL that is a twentieth of what the
+    question with all its conditions costs to put together.
+    """
+    table, moment = model._meta.db_table, connection.ops.adapt_datetimefield_value(until)
+    with connection.cursor() as cursor:
+        cursor.execute(_ANY.format(table=connection.ops.quote_name(table)), [moment])
+        return cursor.fetchone() is not None
 
 
 def claim(row: Due, lease: timedelta = LEASE) -> bool:

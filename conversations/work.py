@@ -133,6 +133,8 @@ def claim_due(
     handler: Handler, now: datetime, *, limit: int, ahead: timedelta = timedelta()
 ) -> tuple[list[Any], datetime | None]:
     """Take up to ``limit`` due rows, and say when the next one within ``ahead`` falls due."""
+    if handler.outlook is None and not leases.any_due(handler.model, now + ahead):
+        return [], None
     found = list(leases.due(handler.candidates(now), now + ahead)[:limit])
     due = [row for row in found if row.due_at <= now]
     soonest = found[len(due)].due_at if len(due) < len(found) else None

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -170,6 +171,29 @@ class TestRunOnce:
         handled(lambda row, now: leases.finish(row))
         assert work.run_once(clock.now() - timedelta(hours=1)) == 0
         assert work.run_once() == 1
+
+    def test_asks_about_candidates_only_when_something_is_due(
+        self, due: BotTurn, handled: Callable[..., None]
+    ) -> None:
+        asked: list[datetime] = []
+
+        def candidates(now: datetime) -> Any:
+            asked.append(now)
+            return BotTurn.objects.all()
+
+        handled(lambda row, _now: leases.finish(row), candidates=candidates)
+        now, second = clock.now(), timedelta(seconds=1)
+        look = partial(work.claim_due, work.handlers["turn"], now, limit=1, ahead=second)
+
+        for due_at in (None, now + 2 * second):
+            BotTurn.objects.update(due_at=due_at)
+            assert look() == ([], None)
+        assert asked == []
+        BotTurn.objects.update(due_at=now + second)
+        assert look() == ([], now + second)
+        BotTurn.objects.update(due_at=now)
+        assert look() == ([due], None)
+        assert asked == [now, now]
 
     def test_pushes_a_poisonous_row_away_and_goes_on(
         self, due: BotTurn, handled: Callable[..., None], caplog: pytest.LogCaptureFixture
