@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import reload
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,12 @@ django.setup()
 
 from django.conf import settings as django_settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import TransactionTestCase  # noqa: E402
 from django.urls import clear_url_caches  # noqa: E402
 from playwright.sync_api import expect  # noqa: E402
+
+from tests import cleaning, migrated  # noqa: E402
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
     call_command("compile_translations")
@@ -64,10 +69,18 @@ django_settings.STORAGES = django_settings.STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }
 
+TransactionTestCase._fixture_teardown = cleaning.clean  # type: ignore[attr-defined]
+
 
 def chromium() -> str | None:
+    """The whole browser, which knows notifications as well."""
     names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+def headless_shell() -> str | None:
+    """The same engine without a window around it: a page opens in it for less than half the CPU."""
+    return shutil.which("chromium-headless-shell") or chromium()
 
 
 def drives_browser(item: pytest.Item) -> bool:
@@ -91,10 +104,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("engine")
         if drives_browser(item):
             item.add_marker("browser")
-    # Playwright leaves an event loop running in the main thread: its tests come last.
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    # Playwright leaves an event loop running in the main thread: its tests come last. Of each kind the long ones
+    # come first, or one process would end with them while the others have nothing left to do.
+    items.sort(key=lambda item: (_has(item, "browser"), not _has(item, "long")))
     _leave_out_browser_tests(config, items)
     _leave_out_cluster_tests(config, items)
+
+
+def _has(item: pytest.Item, mark: str) -> bool:
+    return item.get_closest_marker(mark) is not None
 
 
 def _leave_out_cluster_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -132,11 +150,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As pytest-django makes it; a file's worth of it is kept for whoever starts an installation."""
+    if connection.vendor == "sqlite":
+        with django_db_blocker.unblock():
+            migrated.keep(tmp_path_factory.mktemp("migrated"))
+
+
+@pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     return {
         **browser_type_launch_args,
-        "executable_path": chromium(),
-        "args": ["--no-sandbox", "--disable-dev-shm-usage"],
+        "executable_path": headless_shell(),
+        "args": ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-gpu-compositing"],
     }
 
 
@@ -187,15 +215,28 @@ def _stories_agree_with_rows(request: pytest.FixtureRequest, _django_db_marker: 
         assert found == []
 
 
-@pytest.fixture
-def simulator_enabled(settings: Any) -> Iterator[None]:
-    """The simulator's pages are mounted for this test; they are not otherwise."""
+@contextmanager
+def simulator_mounted() -> Iterator[None]:
+    """The simulator's pages are there; they are not otherwise.
+
+    All addresses are read anew, and Django never forgets the ones before: for a whole module rather than each test.
+    """
+    _mount_simulator(enabled=True)
+    try:
+        yield
+    finally:
+        _mount_simulator(enabled=False)
+
+
+def _mount_simulator(*, enabled: bool) -> None:
     from handoffflow import urls
 
-    settings.SIMULATOR_ENABLED = True
+    django_settings.SIMULATOR_ENABLED = enabled
     reload(urls)
     clear_url_caches()
-    yield
-    settings.SIMULATOR_ENABLED = False
-    reload(urls)
-    clear_url_caches()
+
+
+@pytest.fixture
+def simulator_enabled() -> Iterator[None]:
+    with simulator_mounted():
+        yield

@@ -34,9 +34,16 @@ from operators import desk
 from operators.models import AttributeDefinition, CannedReply, ContactLink, Operator, Reason, Tag
 from tests import addresses, builders
 from tests.admin.cast import make_webhook
+from tests.conftest import simulator_mounted
 from tests.templates import make_template
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simulator_enabled", "ledger")]
+
+
+@pytest.fixture(scope="module")
+def simulator_enabled() -> Iterator[None]:
+    with simulator_mounted():
+        yield
 
 
 class World(NamedTuple):

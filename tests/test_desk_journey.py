@@ -20,7 +20,7 @@ from tests.conversations.outbox import twilio as twilio
 from tests.operators.conftest import Desk, sign_in
 from tests.operators.conftest import live_desk as live_desk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 RUI = "whatsapp:+5511987650001"
 STORY = ["requested", "offered", "declined", "offered", "claimed", "transferred", "claimed"]
 STORY += ["requeued", "offered", "claimed", "claimed"]

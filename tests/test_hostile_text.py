@@ -19,9 +19,17 @@ from handoffflow.simulator import customers, phone
 from operators import desk
 from operators.models import Operator
 from tests import builders
+from tests.conftest import simulator_mounted
 from tests.operators.test_markup import Reader
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("simulator_enabled", "ledger")]
+
+
+@pytest.fixture(scope="module")
+def simulator_enabled() -> Iterator[None]:
+    with simulator_mounted():
+        yield
+
 
 HARMLESS = "Helena"
 HOSTILE = [

@@ -14,6 +14,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.long
 PATIENCE = 20_000
 
 

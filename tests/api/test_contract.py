@@ -178,33 +178,24 @@ def test_what_nobody_foresaw_is_answered_as_documented(case: Any, desk_headers: 
 
 @generated.parametrize()
 @EXAMPLES
-def test_nobody_is_answered_as_documented(
-    case: Any, threads: list[Conversation], files: dict[int, str]
+def test_three_callers_are_answered_as_documented(
+    case: Any,
+    foreign_headers: dict[str, str],
+    desk_headers: dict[str, str],
+    threads: list[Conversation],
+    files: dict[int, str],
 ) -> None:
-    response = aimed(case, threads, files).call_and_validate(base_url=ORIGIN, checks=CONFORMANCE)
-
-    assert response.status_code in {401, 405}
-
-
-@generated.parametrize()
-@EXAMPLES
-def test_another_company_is_answered_as_documented(
-    case: Any, foreign_headers: dict[str, str], threads: list[Conversation], files: dict[int, str]
-) -> None:
+    """Nobody, another company, and at last the desk, with one and the same call."""
     called = aimed(case, threads, files)
-    response = called.call_and_validate(base_url=ORIGIN, headers=foreign_headers, checks=CONFORMANCE)
 
-    assert response.status_code >= 400 or "conv_id" not in (called.path_parameters or {})
-    assert not any(str(thread.public_id).encode() in response.content for thread in threads)
-
-
-@generated.parametrize()
-@EXAMPLES
-def test_the_desk_is_answered_as_documented(
-    case: Any, desk_headers: dict[str, str], threads: list[Conversation], files: dict[int, str]
-) -> None:
-    called = meant(aimed(case, threads, files), threads, "agent")
-    called.call_and_validate(base_url=ORIGIN, headers=desk_headers, checks=CONFORMANCE)
+    nobody = called.call_and_validate(base_url=ORIGIN, checks=CONFORMANCE)
+    assert nobody.status_code in {401, 405}
+    foreign = called.call_and_validate(base_url=ORIGIN, headers=foreign_headers, checks=CONFORMANCE)
+    assert foreign.status_code >= 400 or "conv_id" not in (called.path_parameters or {})
+    assert not any(str(thread.public_id).encode() in foreign.content for thread in threads)
+    meant(called, threads, "agent").call_and_validate(
+        base_url=ORIGIN, headers=desk_headers, checks=CONFORMANCE
+    )
 
 
 @generated.parametrize()

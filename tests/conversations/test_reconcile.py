@@ -103,6 +103,7 @@ def said(address: str = JOAO) -> list[str]:
 
 
 class TestAPass:
+    @pytest.mark.long
     def test_brings_in_two_thousand_messages_of_the_last_hour(self, twilio: StandIn, sender: Sender) -> None:
         """In order, none twice, none answered as new: half of the customers have written since."""
         people = [f"whatsapp:+5511900000{number:03d}" for number in range(40)]

@@ -16,7 +16,7 @@ KINDS = {"postgresql": "", "mysql": "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad
 
 
 @pytest.fixture(scope="session")
-def database(django_db_blocker: Any) -> Iterator[str]:
+def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """The address of an empty database of the kind that DATABASE_URL names; "" is a SQLite file."""
     if connection.vendor == "sqlite":
         yield ""

@@ -20,6 +20,8 @@ from tests.faults.case import Case
 from tests.faults.drives import CHOSEN, DRIVES, POINTS, crash
 from tests.faults.world import World
 
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.long]
+
 _WANTED = os.environ.get("FAULTS", "")
 ROUNDS = 5 if _WANTED == "full" else int(_WANTED or 1)
 WHOLE = {"sqlite"} | ({"postgresql"} if _WANTED else set())

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.case import Case
-from tests.faults.world import World, until
+from tests.faults.world import LOOK_SECONDS, World, until
+
+# One world for all of them takes longer to make than most of them to run.
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.long]
 
 HELD_FOR = 2
 """Seconds that the point holds the worker: it is stopped within them and goes on after its lease."""
@@ -33,7 +36,7 @@ def test_a_worker_frozen_past_its_lease_changes_nothing(world: World, point: str
             assert case.says("Linha") == 202
         until(lambda: world.said("failpoint: held"), "the worker is at the point")
         world.freeze()
-        until(lambda: world.call("take_over"), "another worker takes over")
+        until(lambda: world.call("take_over"), "another worker takes over", every=LOOK_SECONDS)
         before, calls = world.call("rows", case.customer), calls_for(case)
         world.thaw()
         woken(case)
@@ -54,7 +57,7 @@ def test_nobody_is_stopped_in_the_middle_of_a_transaction(world: World) -> None:
         case.writes("oi")
         until(lambda: world.said("failpoint: held"), "the webhook has the conversation's row")
         assert not world.call("writable")
-        until(lambda: world.call("writable"), "its transaction is over")
+        until(lambda: world.call("writable"), "its transaction is over", every=LOOK_SECONDS)
         assert world.said("failpoint: let go")
     finally:
         world.kill()

@@ -19,6 +19,7 @@ from typing import Any
 from handoffflow.simulator.callbacks import Desk as Reached
 from handoffflow.simulator.shapes import Timing
 from handoffflow.simulator.standin import StandIn, free_port
+from tests import migrated
 from tests.conftest import TWILIO_AUTH_TOKEN, TWILIO_SID
 from tests.conversations.botserver import Bot, Said, serving
 from tests.conversations.modelserver import completion
@@ -29,8 +30,8 @@ ANSWER = "Está a caminho."
 """What a bot elsewhere says, in the form of either kind."""
 NUMBER = "whatsapp:+551150280000"
 POLL_SECONDS = 0.03
-SETTLE_POLL_SECONDS = 0.1
-"""Each of these looks is a process of its own."""
+LOOK_SECONDS = 0.3
+"""Each of these looks is a process of its own, which takes a tenth of that from the others."""
 
 
 def until(happened: Callable[[], Any], what: str, *, every: float = POLL_SECONDS) -> Any:
@@ -84,7 +85,10 @@ class World:
         self._logs = itertools.count(1)
         self.zygote = Zygote(folder, self._environment(database))
         self.call = self.zygote.call
-        self.call("migrate")
+        if database:
+            self.call("migrate")
+        else:
+            migrated.place(folder)
         self.team = self.call("seed")
         self.desks: list[Desk] = []
         self._open = ExitStack()
@@ -226,7 +230,7 @@ class World:
             return not left and not self.standin.ledger.pending()
 
         try:
-            until(nothing_is_left, "everything is settled", every=SETTLE_POLL_SECONDS)
+            until(nothing_is_left, "everything is settled", every=LOOK_SECONDS)
         except Stuck:
             raise Stuck(f"left to do: {left}") from None
 

@@ -18,6 +18,7 @@ import pytest
 
 from conversations import broadcast
 from handoffflow import server
+from tests import migrated
 from tests.conftest import ROOT
 
 Serve = Callable[..., "Served"]
@@ -57,7 +58,7 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("serve")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -70,8 +71,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "SIMULATOR_PORT": simulator_port,
         "PYTHONUNBUFFERED": "1",
     }
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+    migrated.place(folder)
     return environment
 
 
@@ -223,6 +223,7 @@ class TestStreams:
         return sum(str(file.readlink()).endswith("db.sqlite3") for file in files)
 
 
+@pytest.mark.long
 class TestAnInstallation:
     """With DEBUG off and nothing set: the two commands of the manual."""
 

@@ -110,9 +110,9 @@ def _known(ana: Operator, bia: Operator) -> Conversation:
     return builders.fresh(held)
 
 
-def faults(page: Page, *, only: Sequence[str] = ()) -> list[str]:
-    """What is wrong with what is on the screen; ``only`` as for axe.broken."""
-    return [*axe.broken(page, only=only), *page.evaluate(ASTRAY)]
+def faults(page: Page, **rules: Sequence[str]) -> list[str]:
+    """What is wrong with what is on the screen; ``rules`` as for axe.broken."""
+    return [*axe.broken(page, **rules), *page.evaluate(ASTRAY)]
 
 
 ASTRAY = """() => {

@@ -339,7 +339,7 @@ class TestOnAPhone:
         expect(bar.get_by_role("link", name="Preferências")).to_be_visible()
         fits(page)
         beside = "icons => icons.map((icon) => icon.getBoundingClientRect().x)"
-        assert len(set(bar.locator(".item .i").evaluate_all(beside))) == 1
+        assert len(set(bar.locator(".item .i:visible").evaluate_all(beside))) == 1
         bar.get_by_role("link", name="Conversas").tap()
         expect(page.locator("#queue")).to_be_visible()
 

@@ -12,7 +12,7 @@ from conversations.models import Conversation
 from tests import builders
 from tests.operators.conftest import Desk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 Console = Callable[..., Page]
 CHATS, MESSAGES = 30, 500
 MOST_MORE = 10 * 2**20

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect
 
 from conversations import clock
 from conversations.models import Queue
@@ -15,6 +15,7 @@ from operators import desk, subscribing
 from operators.devices import PushCall
 from operators.models import Operator
 from tests import axe, builders
+from tests.conftest import chromium
 from tests.operators import pushservice
 from tests.operators.conftest import Desk, sign_in
 from tests.operators.test_live_browser import wait_for
@@ -168,6 +169,15 @@ class TestTheCompactConsole:
 
 
 class TestTheServiceWorker:
+    @pytest.fixture
+    def browser(
+        self, browser_type: BrowserType, browser_type_launch_args: dict[str, Any]
+    ) -> Iterator[Browser]:
+        """The headless shell shows no notifications."""
+        whole = browser_type.launch(**browser_type_launch_args | {"executable_path": chromium()})
+        yield whole
+        whole.close()
+
     def deliver(self, page: Page, live_desk: Desk, told: dict[str, str]) -> Any:
         """Hand a message to the worker as the browser's own push service would."""
         cdp = page.context.new_cdp_session(page)

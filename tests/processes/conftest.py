@@ -26,7 +26,7 @@ def _on_postgres(postgres: cluster.Cluster, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def _on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def _on_sqlite(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world = World(tmp_path_factory.mktemp("sqlite"), lease=LEASE_SECONDS)
     yield world
     world.close()

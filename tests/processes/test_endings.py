@@ -18,7 +18,7 @@ from tests.faults.case import ANSWERED, Case
 from tests.faults.world import World, until
 from tests.processes import crowd
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.long]
 
 ALL = "web,stream,worker"
 OTHERS = {ALL: "", "web": "stream,worker", "stream": "web,worker", "worker": "web,stream"}

@@ -15,7 +15,7 @@ from tests.faults.case import ANSWERED, Case
 from tests.faults.world import World, until
 from tests.processes import crowd
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.long]
 
 FULL = bool(os.environ.get("FAULTS"))
 ALL = "web,stream,worker"

@@ -22,7 +22,7 @@ def _wanted(name: str, otherwise: int) -> int:
     return 1000 if given == "full" else int(given)
 
 
-ROUNDS = _wanted("RACES", 10)
+ROUNDS = _wanted("RACES", 4)
 CROWDED = _wanted("RACES_CROWDED", ROUNDS)
 """Rounds of the races of twenty threads and more: a thousand of them take an evening."""
 

@@ -11,6 +11,7 @@ from tests.week.shape import chosen
 from tests.week.world import World
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_a_week_leaves_nothing_undone(
     monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
