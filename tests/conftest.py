@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from importlib import reload
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import django
 import pytest
@@ -109,6 +110,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: (_has(item, "browser"), not _has(item, "long")))
     _leave_out_browser_tests(config, items)
     _leave_out_cluster_tests(config, items)
+    _leave_out_the_share_of_others(config, items)
+
+
+def _leave_out_the_share_of_others(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``TEST_SHARE=1/2``: the second half of what several databases have divided among themselves."""
+    number, _of, count = os.environ.get("TEST_SHARE", "").partition("/")
+    if not count:
+        return
+    others = {
+        item
+        for item in items
+        if item.path.parts[-2] not in {"races", "faults"}
+        and crc32(item.nodeid.encode()) % int(count) != int(number)
+    }
+    items[:] = [item for item in items if item not in others]
+    config.hook.pytest_deselected(items=list(others))
 
 
 def _has(item: pytest.Item, mark: str) -> bool:

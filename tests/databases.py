@@ -1,4 +1,7 @@
-"""``make test``: everything on SQLite, then the engine once on each database of TEST_DATABASE_URLS."""
+"""``make test``: everything on SQLite, then the engine once on each database of TEST_DATABASE_URLS.
+
+With TEST_SHARED=1 these divide the engine's tests among themselves, but for races and faults, which all of them run.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,16 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"There are no tests in {', '.join(missing)}.\n")
         return 1
     status = _run("SQLite", None, arguments)
-    for url in filter(None, os.environ.get("TEST_DATABASE_URLS", "").replace(",", " ").split()):
-        status = status or _run(url.partition("://")[0], url, [*ENGINE, *arguments])
+    urls = os.environ.get("TEST_DATABASE_URLS", "").replace(",", " ").split()
+    for number, url in enumerate(urls):
+        share = f"{number}/{len(urls)}" if os.environ.get("TEST_SHARED") == "1" else ""
+        status = status or _run(url.partition("://")[0], url, [*ENGINE, *arguments], share)
     return status
 
 
-def _run(name: str, url: str | None, arguments: list[str]) -> int:
+def _run(name: str, url: str | None, arguments: list[str], share: str = "") -> int:
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    environment["TEST_SHARE"] = share
     if url:
         environment["DATABASE_URL"] = url
     sys.stderr.write(f"\n== {name}\n")
