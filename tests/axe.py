@@ -9,6 +9,8 @@ from typing import Any
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
+STRICT = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+"""Those of WCAG 2.2, such as the size of what is pressed, are off unless they are asked for."""
 COLOURS = ("color-contrast",)
 """All that another look can change."""
 

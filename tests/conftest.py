@@ -81,7 +81,7 @@ def chromium() -> str | None:
 
 def headless_shell() -> str | None:
     """The same engine without a window around it: a page opens in it for less than half the CPU."""
-    return shutil.which("chromium-headless-shell") or chromium()
+    return os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell") or chromium()
 
 
 def drives_browser(item: pytest.Item) -> bool:

@@ -21,12 +21,12 @@ from conversations.models import Conversation, Event
 from operators.stream import hub
 from tests.builders import CUSTOMER, make_operator, make_with_bot
 from tests.operators.test_stream import browser, listening
-from tests.races import together as rounds
+from tests.races.together import ROUNDS as WANTED
 from tests.races.together import Race, together
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("races")]
 WRITERS = 8
-ROUNDS = max(rounds.ROUNDS, 25)
+ROUNDS = max(WANTED, 25)
 """With fewer it may happen that nobody commits out of turn, and then there is nothing that a naive reader misses."""
 CUTS = 10
 QUIET_SECONDS = 10
