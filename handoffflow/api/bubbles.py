@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Prefetch, prefetch_related_objects
+from django.db.models import Exists, OuterRef
 from django.utils import translation
 
-from conversations import models
-from conversations.models import Attachment, Author, Delivery, Message, Status
+from conversations.models import Attachment, Author, Message, Status
 from conversations.twilio import errors
 from handoffflow.api import choices, schemas
 
+_ITSELF = (
+    *("pk", "public_id", "seq", "author", "body", "extras", "status", "error_code", "epoch"),
+    *("occurred_at", "created_at"),
+)
+_AROUND = (
+    *("operator__public_id", "reply_to__public_id", "delivery__cause"),
+    *("delivery__sender__paused", "delivery__sender__paused_code"),
+)
 _OWNERS = {Author.CUSTOMER: "customer", Author.BOT: "bot", Author.OPERATOR: "agent", Author.SYSTEM: "system"}
 
 
@@ -23,29 +31,20 @@ def messages(ids: Sequence[int]) -> list[schemas.Message]:
 
 
 def by_id(ids: Iterable[int]) -> dict[int, schemas.Message]:
-    """Files and deliveries are asked for where there are some to show."""
-    found: list[Any] = list(
-        Message.objects.filter(pk__in=list(ids)).annotate(
-            agent_id=F("operator__public_id"),
-            answers=F("reply_to__public_id"),
-            has_files=Exists(Attachment.objects.filter(message=OuterRef("pk"))),
-        )
+    """By their columns; files are asked for where there are some to show."""
+    found = list(
+        Message.objects.filter(pk__in=list(ids))
+        .annotate(has_files=Exists(Attachment.objects.filter(message=OuterRef("pk"))))
+        .values_list(*_ITSELF, *_AROUND, "has_files", named=True)
     )
-    prefetch_related_objects([row for row in found if row.has_files], "attachments")
-    deliveries = Prefetch("delivery", Delivery.objects.select_related("sender"))
-    prefetch_related_objects([row for row in found if _troubled(row)], deliveries)
-    return {row.pk: _message(row) for row in found}
+    files = _files([row.pk for row in found if row.has_files])
+    return {row.pk: _message(row, files[row.pk]) for row in found}
 
 
-def _message(row: Any) -> schemas.Message:
-    return schemas.Message.model_construct(
-        id=row.public_id,
-        seq=row.seq,
-        message_owner=_OWNERS[Author(row.author)],
-        agent_id=row.agent_id,
-        body=row.body,
-        template=_template(row.extras.get("template")),
-        media=[
+def _files(ids: list[int]) -> dict[int, list[schemas.Media]]:
+    shown: dict[int, list[schemas.Media]] = defaultdict(list)
+    for item in Attachment.objects.filter(message__in=ids).order_by("position") if ids else ():
+        shown[item.message_id].append(
             schemas.Media.model_construct(
                 id=item.public_id,
                 content_type=item.media_type or item.content_type,
@@ -53,19 +52,26 @@ def _message(row: Any) -> schemas.Message:
                 name=item.name,
                 size=item.size,
             )
-            for item in _files(row)
-        ],
-        reply_to=row.answers,
+        )
+    return shown
+
+
+def _message(row: Any, files: list[schemas.Media]) -> schemas.Message:
+    return schemas.Message.model_construct(
+        id=row.public_id,
+        seq=row.seq,
+        message_owner=_OWNERS[Author(row.author)],
+        agent_id=row.operator__public_id,
+        body=row.body,
+        template=_template(row.extras.get("template")),
+        media=files,
+        reply_to=row.reply_to__public_id,
         status="delivered" if row.status == Status.RECEIVED else row.status,
         error=_error(row),
         epoch=row.epoch,
         occurred_at=row.occurred_at,
         created_at=row.created_at,
     )
-
-
-def _files(row: Any) -> list[Attachment]:
-    return sorted(row.attachments.all(), key=lambda item: item.position) if row.has_files else []
 
 
 def _template(kept: dict[str, Any] | None) -> choices.UsedTemplate | None:
@@ -75,27 +81,20 @@ def _template(kept: dict[str, Any] | None) -> choices.UsedTemplate | None:
     return choices.UsedTemplate.model_construct(**known)
 
 
-def _troubled(row: Message) -> bool:
-    """Whether its delivery may have something to tell: it waits, or it went wrong."""
-    return row.status in {Status.QUEUED, Status.FAILED} or row.error_code is not None
-
-
-def _error(row: Message) -> schemas.DeliveryError | None:
-    if not _troubled(row):
+def _error(row: Any) -> schemas.DeliveryError | None:
+    """What its delivery has to tell: it waits, or it went wrong."""
+    if row.status == Status.QUEUED and row.delivery__sender__paused:
+        return _waits(row.delivery__sender__paused_code)
+    if row.status != Status.FAILED and row.error_code is None:
         return None
-    delivery = getattr(row, "delivery", None)
-    if row.status == Status.QUEUED and delivery is not None and delivery.sender.paused:
-        return _waits(delivery.sender)
-    if row.status == Status.QUEUED and row.error_code is None:
-        return None
-    reaction = errors.reaction(row.error_code, delivery.cause if delivery else "")
+    reaction = errors.reaction(row.error_code, row.delivery__cause or "")
     with translation.override("en"):
         return schemas.DeliveryError.model_construct(code=row.error_code, text=str(reaction.text))
 
 
-def _waits(sender: models.Sender) -> schemas.DeliveryError:
+def _waits(code: int | None) -> schemas.DeliveryError:
     """Nothing has failed: its number is paused, and it goes out when that is over."""
     with translation.override("en"):
-        why = str(errors.reaction(sender.paused_code).text) if sender.paused_code else ""
+        why = str(errors.reaction(code).text) if code else ""
     text = f"{why} It waits: the sender is paused.".strip()
-    return schemas.DeliveryError.model_construct(code=sender.paused_code, text=text)
+    return schemas.DeliveryError.model_construct(code=code, text=text)
