@@ -170,7 +170,6 @@ document.addEventListener("scroll", ({ target }) => {
 setInterval(tick, 1000);
 document.documentElement.classList.add("scripted");
 composer.start();
-follow();
 // Not part of the first load: nobody waits for it.
 const LATER = ["calling", "presence", "media", "attach", "outbox", "drafts", "notes", "canned", "quoting", "people", "search"];
 const settled = () => {
@@ -178,5 +177,8 @@ const settled = () => {
   live((it) => it.start());
   return Promise.all(LATER.map((name) => import(`./${name}.js`)));
 };
-if (document.readyState === "complete") settled();
-else addEventListener("load", settled);
+setTimeout(() => {  // measuring the page is a task of its own: what is typed meanwhile need not wait for both
+  follow();
+  if (document.readyState === "complete") settled();
+  else addEventListener("load", settled);
+});

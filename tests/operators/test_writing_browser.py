@@ -463,7 +463,8 @@ class TestTheSlash:
         page.goto(live_desk.url + chat(held))
         page.get_by_role("link", name="Respostas prontas").click()
         page.get_by_label("Buscar respostas prontas").fill("ola")
-        page.keyboard.press("Enter")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
         page.get_by_role("link", name="Usar esta resposta").click()
 
         expect(box(page)).to_have_value("Oi, João! Aqui é Ana.")
