@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from conversations import clock, contacts, leases, questions, settling, turns, work
+from conversations import clock, contacts, failpoints, leases, questions, settling, turns, work
 from conversations.atomically import atomically
 from conversations.bots import wire
 from conversations.bots.base import HandoffRequest, Reply
@@ -79,6 +79,7 @@ async def run(row: StudioCall, now: datetime) -> None:
     try:
         if where.flow:
             await _end_all(where)
+            failpoints.reached("execution.ended")
     except CannotRead as problem:
         if problem.status != HTTPStatus.NOT_FOUND:  # no such flow: nothing runs
             await work.in_thread(_later, row, problem, now)
@@ -138,6 +139,7 @@ async def speak(row: BotTurn, now: datetime) -> None:
     try:
         if row.attempts == 1 or not await _has_begun(row, where):
             await _start(row, asked, where)
+            failpoints.reached("flow.started")
     except CannotRead as problem:
         await work.in_thread(_not_started, row, asked, problem, now)
         return

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from conversations import clock, context, leases, outward, work
+from conversations import clock, context, failpoints, leases, outward, work
 from conversations.bots import wire
 from conversations.bots.base import Turn
 from conversations.models import Conversation, Overheard, Sender
@@ -42,6 +42,7 @@ async def run(row: Overheard, now: datetime) -> None:
     body = wire.question(turn)
     headers = wire.headers(sender.bot_secret, body, at=clock.now())
     answer = await outward.post(sender.bot_url, body, headers, seconds=SECONDS, most=wire.LONGEST_ANSWER)
+    failpoints.reached("overheard.told")
     await work.in_thread(_settle, row, answer, clock.now())
 
 

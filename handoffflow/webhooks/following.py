@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
-from conversations import events, leases, wakeup, work
+from conversations import events, failpoints, leases, wakeup, work
 from conversations.atomically import atomically
 from conversations.models import Event
 from handoffflow.subscriptions import KEPT, Notice, Subscription
@@ -48,6 +48,7 @@ def follow(row: Subscription, now: datetime) -> None:
 def _read(row: Subscription, now: datetime) -> None:
     feed = events.since(row.cursor, organization=row.organization)
     _note(row, feed.events, now)
+    failpoints.reached("subscription.noted")
     changes: dict[str, datetime] = {}
     if feed.expired:
         logger.warning("subscription %s missed events that are not kept any more", row.public_id)

@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from conversations import clock, leases, outward, work
+from conversations import clock, failpoints, leases, outward, work
 from conversations.atomically import atomically
 from handoffflow.subscriptions import Notice, NoticeState, Pause, Subscription
 from handoffflow.webhooks import keeping, payload
@@ -80,6 +80,7 @@ def _under_way(now: datetime) -> QuerySet[Notice]:
 )
 async def run(row: Notice, now: datetime) -> None:
     answer = await _post(await work.in_thread(payload.letter, row, now))
+    failpoints.reached("notice.told")
     await work.in_thread(_settle, row, answer, clock.now())
 
 

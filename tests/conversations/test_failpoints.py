@@ -13,7 +13,7 @@ import pytest
 from conversations import failpoints
 from tests.conftest import ROOT
 
-ENGINE = ROOT / "conversations"
+PRODUCT = ("conversations", "operators", "handoffflow")
 
 
 def run(text: str, code: str) -> subprocess.CompletedProcess[str]:
@@ -68,7 +68,8 @@ class TestAPoint:
         assert refused.returncode == 1
         assert "FAILPOINTS" in refused.stderr
 
-    def test_stands_in_the_engine_exactly_once(self) -> None:
-        standing = [name for path in ENGINE.rglob("*.py") for name in reached_in(path)]
+    def test_stands_in_the_product_exactly_once(self) -> None:
+        files = [path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py")]
+        standing = [name for path in files for name in reached_in(path)]
 
         assert sorted(standing) == sorted(failpoints.POINTS)

@@ -75,6 +75,11 @@ class Case:
     def assigns(self) -> int:
         return self.posts("handoff/assign", agent_id=self.world.team["agent_id"])
 
+    def releases(self, *, resume: str) -> int:
+        return self.posts(
+            "handoff/release", outcome="solved", last_seen_seq=1000, summary="Pronto.", resume=resume
+        )
+
     def recover(self) -> None:
         """What Twilio and the integration do about calls that nobody answered; then nothing may be left to do."""
         self.repeat(self.calls)

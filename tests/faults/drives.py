@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from handoffflow.simulator import attachments
+from tests.faults import beyond
 from tests.faults.case import ASK, Case
 from tests.faults.world import ANSWER, until
 
@@ -172,8 +173,7 @@ def cancels(case: Case, armed: str) -> Expect:
 def releases(case: Case, armed: str) -> Expect:
     case.begin("held")
     case.world.start(armed)
-    resume = "bot_now" if case.odd else "wait"
-    case.posts("handoff/release", outcome="solved", last_seen_seq=1000, summary="Pronto.", resume=resume)
+    case.releases(resume="bot_now" if case.odd else "wait")
 
     def expect(story: dict[str, Any]) -> None:
         assert (story["mode"], story["open"], story["handoffs"]) == ("bot", 0, 1)
@@ -301,6 +301,11 @@ DRIVES: dict[str, Drive] = {
     "bot.accepting": greets_a_customer,
     "bot.accepted": greets_a_customer,
     "call.asked": asks_a_bot_elsewhere,
+    "flow.started": beyond.starts_a_flow,
+    "execution.ended": beyond.ends_a_flow,
+    "overheard.told": beyond.is_overheard,
+    "subscription.noted": beyond.is_told_of,
+    "notice.told": beyond.is_told_of,
     "reply.appended": says_a_line,
     "reply.accepted": says_a_line,
     "delivery.leased": begins_a_line_alone,

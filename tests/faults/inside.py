@@ -44,6 +44,13 @@ from handoffflow import models
 from operators import desk, presence
 from operators.models import Operator
 from tests import builders
+from tests.faults.inside_beyond import (  # noqa: F401 - called by their names
+    all_is_told,
+    bot_hears,
+    nobody_subscribes,
+    studio_is,
+    subscribes,
+)
 
 LEASE = timedelta(seconds=float(os.environ.get("LEASE_SECONDS", "1")))
 OUTBOUND = ("bot", "operator", "system")
