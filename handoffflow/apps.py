@@ -16,6 +16,7 @@ class HandoffFlowConfig(AppConfig):
 
         from conversations import work
         from handoffflow import checks, supervisors  # noqa: F401
+        from handoffflow.webhooks import banners  # noqa: F401
 
         post_migrate.connect(supervisors.keep_group, sender=self, dispatch_uid="handoffflow.supervisors")
         work.MODULES.extend(module for module in WORK if module not in work.MODULES)

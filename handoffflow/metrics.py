@@ -36,6 +36,7 @@ from conversations.models.delivery import UNSETTLED
 from handoffflow import exposition, health, sending_metrics
 from handoffflow.exposition import Gauge, Histogram, Labels
 from handoffflow.sending_metrics import SPAN
+from handoffflow.subscriptions import Notice, Pause, Subscription
 from operators import gauges as streams
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,6 +89,7 @@ def gauges(now: datetime) -> list[Gauge | Histogram]:
         *_build(),
         *_webhooks(now),
         *_backlog(now),
+        *_subscriptions(),
         *_conversations(),
         *_queues(now),
         *sending_metrics.gauges(now),
@@ -120,10 +122,11 @@ def _webhooks(now: datetime) -> list[Gauge]:
 
 
 def _backlog(now: datetime) -> list[Gauge]:
-    """What is owed: forms to be tried again, bot turns, lines on their way out. One statement."""
+    """What is owed: forms to be tried again, bot turns, lines on their way out, events to tell. One statement."""
     webhooks = InboundWebhook.objects.filter(due_at__gte=EVER, outcome=WebhookOutcome.FAILED)
     turns = BotTurn.objects.filter(due_at__gte=EVER).exclude(open_for=None)
     deliveries = Delivery.objects.filter(due_at__gte=EVER).unsettled()
+    notices = Notice.objects.filter(due_at__gte=EVER).waiting()
     rows: Rows = list(
         webhooks.values_list(Value("webhook"), "outcome")
         .annotate(count=Count("pk"), oldest=Min("received_at"))
@@ -132,17 +135,23 @@ def _backlog(now: datetime) -> list[Gauge]:
             deliveries.values_list(Value("delivery"), "state").annotate(
                 count=Count("pk"), oldest=Min("created_at")
             ),
+            notices.values_list(Value("notice"), "state").annotate(
+                count=Count("pk"), oldest=Min("created_at")
+            ),
             all=True,
         )
     )
     failed, failed_age = _sum(rows, "webhook", now)
     open_turns, turns_age = _sum(rows, "turn", now)
+    untold, untold_age = _sum(rows, "notice", now)
     by_state = {state: _sum([row for row in rows if row[1] == state], "delivery", now) for state in UNSETTLED}
     return [
         Gauge("handoffflow_webhooks_failed", "Message webhooks that wait to be tried again.", [({}, failed)]),
         Gauge("handoffflow_webhooks_failed_oldest_seconds", "Age of the oldest of them.", [({}, failed_age)]),
         Gauge("handoffflow_bot_turns", "Answers that bots owe.", [({}, open_turns)]),
         Gauge("handoffflow_bot_turns_oldest_seconds", "Age of the oldest of them.", [({}, turns_age)]),
+        Gauge("handoffflow_notices", "Events that outgoing webhooks are still to be told.", [({}, untold)]),
+        Gauge("handoffflow_notices_oldest_seconds", "Age of the oldest of them.", [({}, untold_age)]),
         Gauge(
             "handoffflow_deliveries_unsettled",
             "Messages on their way out, by state.",
@@ -159,6 +168,20 @@ def _backlog(now: datetime) -> list[Gauge]:
 def _sum(rows: Rows, kind: str, now: datetime) -> tuple[int, float]:
     mine = [(count, oldest) for found, _state, count, oldest in rows if found == kind]
     return sum(count for count, _oldest in mine), max((_age(now, at) for _count, at in mine), default=0)
+
+
+def _subscriptions() -> list[Gauge]:
+    """A company has fifty at most."""
+    counts = dict(Subscription.objects.values_list("paused").annotate(count=Count("pk")))
+    reasons = [reason.value for reason in Pause]
+    return [
+        Gauge("handoffflow_subscriptions", "Outgoing webhooks that run.", [({}, counts.get("", 0))]),
+        Gauge(
+            "handoffflow_subscriptions_paused",
+            "Outgoing webhooks that are told nothing, by why.",
+            [({"reason": reason}, counts.get(reason, 0)) for reason in reasons],
+        ),
+    ]
 
 
 def _conversations() -> list[Gauge]:

@@ -14,10 +14,10 @@ from django.urls import reverse
 from conversations import clock, likeness
 from conversations.models import Conversation
 from conversations.models.conversation import stopped
-from operators import forms, http, labels, mentions, preferences, presence, push, tags
+from operators import banners, forms, http, labels, mentions, preferences, presence, push, tags
 from operators.http import OperatorRequest
 from operators.models import Operator, PresenceStatus
-from operators.views import canned_texts, failures, keymap, panes, rows, spots, timers, troubles, wording
+from operators.views import canned_texts, failures, keymap, panes, rows, spots, timers, wording
 
 FAR = 2**31
 """Beyond every number of a thread: whatever a page shows is older."""
@@ -80,7 +80,7 @@ def frame_context(request: OperatorRequest) -> dict[str, Any]:
     return {
         "alone": alone,
         "operator": request.operator,
-        "troubles": troubles.of(request.operator, clock.now()),
+        "troubles": banners.of(request.operator, clock.now()),
         "operator_hue": wording.hue(request.operator),
         "operator_initials": wording.initials(request.operator.shown_name),
         **preferences.of(request.operator),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,29 +17,16 @@ from django.views.decorators.http import require_GET, require_POST
 from conversations import clock, pauses
 from conversations.models import Sender
 from conversations.twilio.errors import PAGE, Trouble
-from operators import desk, http
+from operators import banners, desk, http
+from operators.banners import Banner
 from operators.http import OperatorRequest, supervisor_required
 from operators.models import Operator
 from operators.views import wording
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Banner:
-    id: str
-    number: int
-    """For the administration, which names rows so."""
-    text: str
-    todo: str
-    code: int | None
-    link: str
-    next: str
-    resumable: bool = True
-
-
-def of(operator: Operator, now: datetime) -> list[Banner]:
-    """One for each paused number and each silent bot of the company. Nobody else is told."""
-    if not operator.is_staff:
-        return []
+@banners.tells
+def of_numbers(operator: Operator, now: datetime) -> list[Banner]:
+    """One for each paused number and each silent bot of the company."""
     own = Sender.objects.for_organization(operator.organization)
     found = list(own.exclude(paused="", bot_rests_until=None).order_by("pk"))
     paused = [_banner(sender, now) for sender in found if sender.paused]
@@ -51,12 +37,14 @@ def _banner(sender: Sender, now: datetime) -> Banner:
     text, todo = _words(sender.paused)
     return Banner(
         id=str(sender.public_id),
-        number=sender.pk,
+        see=_page(sender),
+        label=_("See the sender"),
         text=text % {"name": sender.name},
         todo=todo,
         code=sender.paused_code,
         link=PAGE.format(code=sender.paused_code),
         next=wording.recent(sender.due_at, now) if sender.due_at and sender.due_at > now else "",
+        resume=reverse("operator-resume", args=[sender.public_id]),
     )
 
 
@@ -64,15 +52,17 @@ def _silent(sender: Sender, now: datetime) -> Banner:
     until = sender.bot_rests_until
     return Banner(
         id=f"{sender.public_id}-bot",
-        number=sender.pk,
+        see=_page(sender),
+        label=_("See the sender"),
         text=_("The bot of %(name)s does not answer: its customers come to you at once.")
         % {"name": sender.name},
         todo=_("See that it runs, and that its address is right."),
-        code=None,
-        link="",
         next=wording.recent(until, now) if until and until > now else "",
-        resumable=False,
     )
+
+
+def _page(sender: Sender) -> str:
+    return reverse("admin:conversations_sender_change", args=[sender.pk])
 
 
 def _words(why: str) -> tuple[str, str]:
@@ -112,7 +102,7 @@ def _by_hand() -> tuple[str, str]:
 @supervisor_required
 @require_GET
 def refresh(request: OperatorRequest) -> HttpResponse:
-    found = of(request.operator, clock.now())
+    found = banners.of(request.operator, clock.now())
     tag = http.etag(found, get_language())
     response = http.unchanged(request, tag) or _drawn(request, found)
     response["ETag"] = tag
@@ -132,7 +122,7 @@ def resume(request: OperatorRequest, sender_id: UUID) -> HttpResponse:
     name = {"name": sender.name}
     said = _("%(name)s goes on.") % name if done else _("%(name)s was going on already.") % name
     if http.wants_fragment(request):
-        response = _drawn(request, of(request.operator, now), said=said, status=200 if done else 409)
+        response = _drawn(request, banners.of(request.operator, now), said=said, status=200 if done else 409)
         response["HX-Trigger"] = "console:done" if done else "console:refused"
         return response
     messages.info(request, said)

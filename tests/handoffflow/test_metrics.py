@@ -24,6 +24,8 @@ from conversations.models import (
     WorkerHeartbeat,
 )
 from handoffflow import exposition, metrics
+from handoffflow.subscriptions import Notice, NoticeState, Pause, Subscription
+from handoffflow.webhooks import keeping
 from operators import gauges
 from tests.builders import (
     JOAO,
@@ -317,6 +319,24 @@ class TestTheNumbers:
         assert found["handoffflow_bot_turns"] == 1
         assert found["handoffflow_bot_turns_oldest_seconds"] == pytest.approx(120, abs=60)
 
+    def test_show_what_outgoing_webhooks_are_still_to_be_told(self, client: Client) -> None:
+        organization, now = make_sender().organization, timezone.now()
+        for name, paused in (("CRM", ""), ("BI", Pause.FAILING), ("ERP", Pause.BY_HAND)):
+            row = keeping.make(organization, name=name, url="https://crm.example.com", kinds=[], now=now)
+            Subscription.objects.filter(pk=row.pk).update(paused=paused)
+        for state, due_at in ((NoticeState.WAITING, now), (NoticeState.DELIVERED, None)):
+            made = {"kind": "handoff.claimed", "created_at": ago(minutes=2)}
+            Notice.objects.create(subscription=row, state=state, due_at=due_at, **made)
+
+        found = scraped(client)
+
+        assert found["handoffflow_notices"] == 1
+        assert found["handoffflow_notices_oldest_seconds"] == pytest.approx(120, abs=60)
+        assert found["handoffflow_subscriptions"] == 1
+        name = "handoffflow_subscriptions_paused"
+        stopped = {why: found[f'{name}{{reason="{why}"}}'] for why in Pause.values}
+        assert stopped == {"failing": 1, "gone": 0, "by_hand": 1}
+
     def test_count_workers_that_beat(self, client: Client) -> None:
         for name, beat_at in (("alive", ago(seconds=5)), ("silent", ago(minutes=5))):
             WorkerHeartbeat.objects.create(name=name, started_at=beat_at, beat_at=beat_at)
@@ -339,7 +359,7 @@ class TestTheNumbers:
 
 @pytest.mark.django_db
 class TestTheCost:
-    def test_is_nine_statements_however_much_there_is(self, client: Client) -> None:
+    def test_is_ten_statements_however_much_there_is(self, client: Client) -> None:
         for number in range(3):
             make_waiting(address=f"whatsapp:+551190000000{number}")
             Queue.objects.create(organization=make_sender().organization, name=f"Fila {number}")
@@ -347,7 +367,7 @@ class TestTheCost:
         with CaptureQueriesContext(connection) as queries:
             scraped(client)
 
-        assert len(queries) <= 9
+        assert len(queries) <= 10
 
     def test_never_reads_a_message(self, client: Client) -> None:
         make_waiting()
