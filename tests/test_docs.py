@@ -37,6 +37,7 @@ OF_THE_SHELL = {
     "PYTHON",
     "BOT_SECRET",
     "EXAMPLES",
+    "EXAMPLES_ALL",
 }
 # Names in the code and on the wire that look like settings.
 OTHER_CAPITALS = {"OPT_OUT", "HUMAN_HANDOFF"}
