@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 
+from conversations.compiled import Compiled
 from conversations.models import Organization, Sender
 from conversations.models.base import Public
 from handoffflow.subscriptions import Notice as Notice
@@ -66,15 +67,6 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         key.save(force_insert=True)
         return key, f"{key.prefix}_{secret}"
 
-    def authenticate(self, token: str, *, now: datetime) -> ApiKey | None:
-        """The key of this token, or None for one that is malformed, unknown, revoked or expired."""
-        parts = _TOKEN.fullmatch(token)
-        if parts is None:
-            return None
-        key = self.select_related("organization", "created_by").filter(key_id=parts["id"]).first()
-        known = constant_time_compare(key.secret_hash if key else "", _hash(parts["secret"]))
-        return key if key and known and key.usable(now) else None
-
 
 class ApiKey(Public):
     """A bot or an integration. Only a hash of the secret is kept."""
@@ -104,6 +96,16 @@ class ApiKey(Public):
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
 
+    @classmethod
+    def authenticate(cls, token: str, *, now: datetime) -> ApiKey | None:
+        """The key of this token, or None for one that is malformed, unknown, revoked or expired."""
+        parts = _TOKEN.fullmatch(token)
+        if parts is None:
+            return None
+        key = next(iter(_of_token(parts["id"])), None)
+        known = constant_time_compare(key.secret_hash if key else "", _hash(parts["secret"]))
+        return key if key and known and key.usable(now) else None
+
     @property
     def prefix(self) -> str:
         """The part that may be shown: it tells keys apart and opens nothing."""
@@ -131,6 +133,12 @@ class ApiKey(Public):
             raise ValueError("A key with the scope bot belongs to one sender: name it.")
         if Scope.BOT in wanted and wanted & {Scope.DESK, Scope.ADMIN}:
             raise ValueError("A bot's key may read beside, and nothing else: make a second key.")
+
+
+@Compiled
+def _of_token(key_id: str) -> models.QuerySet[ApiKey]:
+    """Every call of the API asks for it."""
+    return ApiKey.objects.select_related("organization", "created_by").filter(key_id=key_id)
 
 
 def _hash(secret: str) -> str:

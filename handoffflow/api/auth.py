@@ -141,7 +141,7 @@ def _by_key(request: HttpRequest, bearer: str) -> Caller:
     scheme, _blank, token = bearer.partition(" ")
     limits.before_guessing(request, token)
     now = clock.now()
-    key = ApiKey.objects.authenticate(token, now=now) if scheme.lower() == "bearer" else None
+    key = ApiKey.authenticate(token, now=now) if scheme.lower() == "bearer" else None
     if key is None:
         raise limits.failed(request, token)
     limits.known.add(token)

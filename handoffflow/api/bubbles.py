@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import translation
 
+from conversations.compiled import Compiled
 from conversations.models import Attachment, Author, Message, Status
 from conversations.twilio import errors
 from handoffflow.api import choices, schemas
@@ -32,13 +33,18 @@ def messages(ids: Sequence[int]) -> list[schemas.Message]:
 
 def by_id(ids: Iterable[int]) -> dict[int, schemas.Message]:
     """By their columns; files are asked for where there are some to show."""
-    found = list(
-        Message.objects.filter(pk__in=list(ids))
+    found = _rows(list(ids))
+    files = _files([row.pk for row in found if row.has_files])
+    return {row.pk: _message(row, files[row.pk]) for row in found}
+
+
+@Compiled
+def _rows(ids: Sequence[int]) -> QuerySet[Message, Any]:
+    return (
+        Message.objects.filter(pk__in=ids)
         .annotate(has_files=Exists(Attachment.objects.filter(message=OuterRef("pk"))))
         .values_list(*_ITSELF, *_AROUND, "has_files", named=True)
     )
-    files = _files([row.pk for row in found if row.has_files])
-    return {row.pk: _message(row, files[row.pk]) for row in found}
 
 
 def _files(ids: list[int]) -> dict[int, list[schemas.Media]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import F, FilteredRelation, OuterRef, Q, Subquery
+from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
 
 from conversations import models
+from conversations.compiled import Compiled
 from conversations.models import Conversation, Event, Message, Mode
 from handoffflow.api import bubbles, schemas
 from operators.models import Operator
@@ -45,7 +46,8 @@ def conversations(ids: Sequence[int]) -> list[schemas.Conversation]:
     ]
 
 
-def _rows(ids: Sequence[int]) -> Iterable[Any]:
+@Compiled
+def _rows(ids: Sequence[int]) -> QuerySet[Conversation, Any]:
     """With the latest episode of each, its newest bubble, and when the newest fact about it was written."""
     mine = Q(conversation=OuterRef("pk"))
     latest = Q(handoffs__number=F("handoff_count"))
@@ -125,17 +127,24 @@ def _places(rows: Iterable[Any]) -> dict[int, int]:
     waiting = [row for row in rows if row.mode == Mode.QUEUED]
     if not waiting:
         return {}
-    line = Conversation.objects.queued().filter(
-        sender__organization=waiting[0].sender__organization_id, merged_into=None
-    )
+    organization = waiting[0].sender__organization_id
     if len(waiting) == 1:
-        return {waiting[0].pk: _ahead_of(waiting[0], line).count() + 1}
+        return {waiting[0].pk: _ahead_of(waiting[0], _line(organization)).count() + 1}
     counts: dict[int | None, int] = {}
     places = {}
-    for pk, queue in line.in_turn().values_list("pk", "queue_id"):
+    for pk, queue in _in_turn(organization):
         counts[queue] = counts.get(queue, 0) + 1
         places[pk] = counts[queue]
     return places
+
+
+def _line(organization: int) -> models.conversation.ConversationQuerySet:
+    return Conversation.objects.queued().filter(sender__organization=organization, merged_into=None)
+
+
+@Compiled
+def _in_turn(organization: int) -> QuerySet[Conversation, Any]:
+    return _line(organization).in_turn().values_list("pk", "queue_id")
 
 
 def _ahead_of(

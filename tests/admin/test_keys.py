@@ -25,7 +25,7 @@ class TestApiKeyPages:
         page = self.make(client).content.decode()
 
         token = page.split('id="token">')[1].split("<")[0]
-        key = ApiKey.objects.authenticate(token, now=timezone.now())
+        key = ApiKey.authenticate(token, now=timezone.now())
         assert key is not None
         assert key.created_by == caio
         secret = token.removeprefix(f"{key.prefix}_")
@@ -51,7 +51,7 @@ class TestApiKeyPages:
             "/admin/handoffflow/apikey/", {"action": "revoke", "_selected_action": [ApiKey.objects.get().pk]}
         )
 
-        assert ApiKey.objects.authenticate(token, now=timezone.now()) is None
+        assert ApiKey.authenticate(token, now=timezone.now()) is None
 
     def act(self, client: Client, action: str, *chosen: ApiKey) -> Any:
         marked = [key.pk for key in chosen]
@@ -64,13 +64,13 @@ class TestApiKeyPages:
 
         shown = page.split('id="token">')[1].split("<")[0]
         now = timezone.now()
-        fresh, ended = ApiKey.objects.authenticate(shown, now=now), ApiKey.objects.get(pk=old.pk)
+        fresh, ended = ApiKey.authenticate(shown, now=now), ApiKey.objects.get(pk=old.pk)
         assert fresh is not None
         assert (fresh.name, fresh.scopes, fresh.created_by) == ("TV", ["read"], caio)
         assert ended.expires_at is not None
         assert timedelta(hours=23) < ended.expires_at - now <= timedelta(hours=24)
-        assert ApiKey.objects.authenticate(token, now=now) is not None
-        assert ApiKey.objects.authenticate(token, now=now + timedelta(hours=25)) is None
+        assert ApiKey.authenticate(token, now=now) is not None
+        assert ApiKey.authenticate(token, now=now + timedelta(hours=25)) is None
         later = client.get("/admin/handoffflow/apikey/").content.decode()
         assert shown.removeprefix(f"{fresh.prefix}_") not in later + str(client.cookies)
         trail = AuditEntry.objects.order_by("pk").values_list("action", "actor_id")
@@ -101,7 +101,7 @@ class TestApiKeyPages:
 
     def made(self, client: Client) -> tuple[ApiKey, str]:
         token = self.make(client).content.decode().split('id="token">')[1].split("<")[0]
-        key = ApiKey.objects.authenticate(token, now=timezone.now())
+        key = ApiKey.authenticate(token, now=timezone.now())
         assert key is not None
         return key, token
 
