@@ -33,6 +33,7 @@ class SubscriptionForm(ModelForm):
         label=gettext_lazy("Events"),
         required=False,
         max_length=2000,
+        widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
         help_text=gettext_lazy("Types with commas, such as handoff.*, message.received. Empty: all."),
     )
     secret = forms.CharField(
@@ -40,7 +41,7 @@ class SubscriptionForm(ModelForm):
         required=False,
         min_length=SHORTEST_SECRET,
         max_length=200,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "class": "vTextField"}),
         help_text=gettext_lazy(
             "Signs what is posted. Left empty, one is made and shown to you once, or the one that is there is kept."
         ),
@@ -50,6 +51,7 @@ class SubscriptionForm(ModelForm):
     class Meta:
         model = Subscription
         fields = ("name", "url")
+        widgets = {"url": forms.TextInput(attrs={"class": "vLargeTextField"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -177,7 +179,7 @@ class NoticeAdmin(base.ReadOnly):
 
     organization_path = "subscription__organization"
     marks_views = False
-    list_display = ("identity", "hook", "kind", "state_chip", "tries", "status", "trouble", "began", "again")
+    list_display = ("kind", "hook", "state_chip", "tries", "status", "trouble", "began", "again", "identity")
     list_filter = (
         ("state", lists.ChoiceFilter),
         ("subscription", lists.RelatedFilter),
