@@ -114,14 +114,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_out_the_share_of_others(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """``TEST_SHARE=1/2``: the second half of what several databases have divided among themselves."""
+    """``TEST_SHARE=1/3``: the second third of the engine's tests, which the databases have divided among themselves."""
     number, _of, count = os.environ.get("TEST_SHARE", "").partition("/")
     if not count:
         return
     others = {
         item
         for item in items
-        if item.path.parts[-2] not in {"races", "faults"}
+        if _has(item, "engine")
+        and item.path.parts[-2] not in {"races", "faults"}
         and crc32(item.nodeid.encode()) % int(count) != int(number)
     }
     items[:] = [item for item in items if item not in others]

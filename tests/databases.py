@@ -1,7 +1,7 @@
 """``make test``: everything on SQLite, then the engine once on each database of TEST_DATABASE_URLS.
 
-With TEST_SHARED=1 these divide the engine's tests among themselves, but for races and faults, which all of them run;
-and the contract of the API is left to whoever asks for it by name.
+With TEST_SHARED=1 all of them divide the engine's tests among themselves, but for races and faults, which each runs; and
+the contract of the API is left to whoever asks for it by name.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"There are no tests in {', '.join(missing)}.\n")
         return 1
     shared = os.environ.get("TEST_SHARED") == "1"
-    status = _run("SQLite", None, [WITHOUT_CONTRACT, *arguments] if shared else arguments)
     urls = os.environ.get("TEST_DATABASE_URLS", "").replace(",", " ").split()
-    for number, url in enumerate(urls):
-        share = f"{number}/{len(urls)}" if shared else ""
+    shares = [f"{number}/{len(urls) + 1}" if shared else "" for number in range(len(urls) + 1)]
+    status = _run("SQLite", None, [WITHOUT_CONTRACT, *arguments] if shared else arguments, shares[0])
+    for url, share in zip(urls, shares[1:], strict=True):
         status = status or _run(url.partition("://")[0], url, [*ENGINE, *arguments], share)
     return status
 

@@ -171,7 +171,7 @@ class TestAStranger:
 
     def test_is_refused_unread_after_too_many_guesses(self) -> None:
         guesses = [self.guess() for _time in range(4)]
-        with mock.patch.object(type(ApiKey.objects.all()), "authenticate") as looked_up:
+        with mock.patch.object(ApiKey, "authenticate") as looked_up:
             unread = self.guess()
 
         assert [one.status_code for one in guesses] == [401, 401, 401, 429]

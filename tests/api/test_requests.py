@@ -262,9 +262,7 @@ class TestQueries:
 
 class TestOutages:
     def test_of_the_database_are_said_as_such(self, desk: Api) -> None:
-        with mock.patch(
-            "handoffflow.models.ApiKeyQuerySet.authenticate", side_effect=OperationalError("gone")
-        ):
+        with mock.patch("handoffflow.models.ApiKey.authenticate", side_effect=OperationalError("gone")):
             response = desk.get("/conversations")
 
         assert (response.status_code, code(response)) == (503, "unavailable")

@@ -268,7 +268,7 @@ class TestThePage:
             comes(builders.make_operator(name))
             Queue.objects.create(organization=ana.organization, name=name, waiting_minutes=3)
 
-        assert asked() == few <= 17
+        assert asked() == few <= 18
 
     def test_is_bounded(self, panel: Client, ana: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("MOST_PEOPLE", "MOST_CHATS", "MOST_WAITING"):
