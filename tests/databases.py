@@ -1,7 +1,7 @@
 """``make test``: everything on SQLite, then the engine once on each database of TEST_DATABASE_URLS.
 
-With TEST_SHARED=1 all of them divide the engine's tests among themselves, but for races and faults, which each runs; and
-the contract of the API is left to whoever asks for it by name.
+With TEST_SHARED=1 all of them divide the engine's tests among themselves, but for races and faults, which each runs;
+and the contract of the API is left to whoever asks for it by name.
 """
 
 from __future__ import annotations
