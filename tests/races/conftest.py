@@ -12,6 +12,11 @@ from tests.races.together import Race
 VENDORS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB"}
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """One after the other: two of fifty connections each that look for room at the same moment both find it."""
+    item.add_marker(pytest.mark.xdist_group("races"))
+
+
 @pytest.fixture
 def race(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Race:
     """The ledger of this race. What the report takes along are its own list and counter, filled by then."""
