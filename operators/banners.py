@@ -35,8 +35,7 @@ _sources: list[Source] = []
 
 
 def tells(source: Source) -> Source:
-    if source not in _sources:
-        _sources.append(source)
+    _sources.append(source)
     return source
 
 
