@@ -21,6 +21,12 @@ def test_the_connections_of_a_race_that_fails_are_closed() -> None:
     assert [one.connection for one in opened] == [None] * 5
 
 
+def test_races_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    """A pytest that xdist does not know yet forgets the groups without a word, and crowded races meet (xdist #1386)."""
+    if request.config.getoption("dist") == "loadgroup" or request.config.getoption("loadgroup", False):
+        assert request.node.nodeid.endswith("@races")
+
+
 def _open() -> BaseDatabaseWrapper:
     connections["default"].ensure_connection()
     return connections["default"]
