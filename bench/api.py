@@ -35,9 +35,23 @@ def main() -> None:
     panel.force_login(bia, backend="django.contrib.auth.backends.ModelBackend")
     for number in range(LINE):
         builders.make_waiting(address=f"whatsapp:+55219{number:08d}")
-    line = partial(api.get, "/conversations/handoff/queue", {"waiting": "true"})
-    queue = _least(partial(_answered, line, 200))
+    queue = _queue(api.headers)
     json.dump([{"what": f"queue of {LINE}", "api_ms": queue}, *_pairs(panel, api, bia)], sys.stdout)
+
+
+def _queue(headers: dict[str, str]) -> float:
+    """From the request as it has arrived to its answer: a client's own work is not the desk's."""
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.test import RequestFactory
+
+    from tests.api.calls import ROOT
+
+    desk, path = WSGIHandler(), f"{ROOT}/conversations/handoff/queue"
+    asked = [
+        RequestFactory().get(path, {"waiting": "true"}, headers=headers, secure=True)
+        for _ in range(ROUNDS + 1)
+    ]
+    return min([_cpu(partial(_answered, partial(desk.get_response, one), 200)) for one in asked][1:])
 
 
 def _pairs(panel: Any, api: Any, bia: Any) -> list[dict[str, Any]]:
@@ -73,11 +87,6 @@ def _answered(call: Callable[[], Any], status: int) -> None:
     response = call()
     if response.status_code != status:
         raise RuntimeError(response.status_code)
-
-
-def _least(call: Callable[[], object]) -> float:
-    call()
-    return min(_cpu(call) for _ in range(ROUNDS))
 
 
 def _cpu(call: Callable[[], object]) -> float:

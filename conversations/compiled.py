@@ -11,8 +11,9 @@ The rest is Django's: converters, named tuples, instances. See docs/decisions/00
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from copy import copy
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.db import connections
@@ -26,20 +27,27 @@ _FIRST_MARK = -(2**40)
 
 
 class Compiled(Generic[Row]):
-    """``question`` is given the values, and must use each of them as it is; lists of ids for ``__in``."""
+    """``question`` is given the values, and must use each of them as it is; lists of ids for ``__in``.
+
+    What is given by name is no value: it may decide anything about the question, and each of its kinds is put together
+    for itself. Give what has few.
+    """
 
     def __init__(self, question: Callable[..., QuerySet[Any, Row]]) -> None:
         self._question = question
         self._known: dict[tuple[object, ...], _Made[Row]] = {}
 
-    def __call__(self, *given: Value) -> list[Row]:
+    def __call__(self, *given: Value, **kind: Hashable) -> list[Row]:
         if any(isinstance(value, Sequence) and not value for value in given):
             return []  # in an empty list there is nothing
         values = [value if isinstance(value, int | str) else _padded(value) for value in given]
-        shape = tuple(len(value) if isinstance(value, list) else type(value) for value in values)
+        shape = (
+            *(len(value) if isinstance(value, list) else type(value) for value in values),
+            *kind.items(),
+        )
         made = self._known.get(shape)
         if made is None:
-            made = self._known[shape] = _Made(self._question, values)
+            made = self._known[shape] = _Made(partial(self._question, **kind), values)
         return made.asked(values)
 
 
@@ -57,6 +65,7 @@ class _Made(Generic[Row]):
         self._places = [(at, places[param]) for at, param in enumerate(params) if param in places]
         if {mark for _at, mark in self._places} != set(range(len(marks))):
             raise ValueError("a value of this question does not reach its SQL as it is")
+        self._converters = self._compiler.get_converters([column for column, *_ in self._compiler.select])
 
     def asked(self, values: Sequence[Any]) -> list[Row]:
         flat, params = _flat(values), list(self._params)
@@ -65,6 +74,7 @@ class _Made(Generic[Row]):
         compiler: SQLCompiler = copy(self._compiler)
         compiler.connection = connections[self._rows.db]
         compiler.as_sql = lambda *_args, **_options: (self._sql, tuple(params))  # type: ignore[method-assign]
+        compiler.get_converters = lambda expressions: self._converters  # type: ignore[method-assign]
         rows = self._rows._chain()  # type: ignore[attr-defined]
         rows.query.get_compiler = lambda *_args, **_options: compiler
         return list(rows)

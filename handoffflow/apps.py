@@ -15,8 +15,9 @@ class HandoffFlowConfig(AppConfig):
         from django.db.models.signals import post_migrate
 
         from conversations import work
-        from handoffflow import checks, supervisors  # noqa: F401
+        from handoffflow import checks, postgresql, supervisors  # noqa: F401
         from handoffflow.webhooks import banners  # noqa: F401
 
+        postgresql.listen()
         post_migrate.connect(supervisors.keep_group, sender=self, dispatch_uid="handoffflow.supervisors")
         work.MODULES.extend(module for module in WORK if module not in work.MODULES)

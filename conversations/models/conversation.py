@@ -40,7 +40,7 @@ def stopped() -> Exists:
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
-    def for_organization(self, organization: Organization) -> Self:
+    def for_organization(self, organization: Organization | int) -> Self:
         return self.filter(sender__organization=organization, merged_into=None)
 
     def visible_to(self, operator: Operator) -> Self:

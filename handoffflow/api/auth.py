@@ -37,6 +37,11 @@ class Caller:
         return Scope.BOT in self.scopes
 
     @property
+    def sees_all(self) -> bool:
+        """A key that is no single sender's: whatever the organization has."""
+        return self.key is not None and self.key.sender_id is None
+
+    @property
     def may_force(self) -> bool:
         """Whether this caller may take a conversation from whoever has it."""
         return Scope.ADMIN in self.scopes or (self.operator is not None and self.operator.is_staff)
@@ -52,7 +57,7 @@ class Caller:
         if self.key is None:
             return Conversation.objects.visible_to(self._operator).with_parties()
         mine = Conversation.objects.for_organization(self.organization)
-        if self.key.sender_id is not None:
+        if not self.sees_all:
             mine = mine.filter(sender=self.key.sender_id)
         return mine.with_parties()
 

@@ -51,7 +51,7 @@ def _files(ids: list[int]) -> dict[int, list[schemas.Media]]:
     shown: dict[int, list[schemas.Media]] = defaultdict(list)
     for item in Attachment.objects.filter(message__in=ids).order_by("position") if ids else ():
         shown[item.message_id].append(
-            schemas.Media.model_construct(
+            schemas.Media.of(
                 id=item.public_id,
                 content_type=item.media_type or item.content_type,
                 state=item.state,
@@ -63,7 +63,7 @@ def _files(ids: list[int]) -> dict[int, list[schemas.Media]]:
 
 
 def _message(row: Any, files: list[schemas.Media]) -> schemas.Message:
-    return schemas.Message.model_construct(
+    return schemas.Message.of(
         id=row.public_id,
         seq=row.seq,
         message_owner=_OWNERS[Author(row.author)],
@@ -95,7 +95,7 @@ def _error(row: Any) -> schemas.DeliveryError | None:
         return None
     reaction = errors.reaction(row.error_code, row.delivery__cause or "")
     with translation.override("en"):
-        return schemas.DeliveryError.model_construct(code=row.error_code, text=str(reaction.text))
+        return schemas.DeliveryError.of(code=row.error_code, text=str(reaction.text))
 
 
 def _waits(code: int | None) -> schemas.DeliveryError:
@@ -103,4 +103,4 @@ def _waits(code: int | None) -> schemas.DeliveryError:
     with translation.override("en"):
         why = str(errors.reaction(code).text) if code else ""
     text = f"{why} It waits: the sender is paused.".strip()
-    return schemas.DeliveryError.model_construct(code=code, text=text)
+    return schemas.DeliveryError.of(code=code, text=text)

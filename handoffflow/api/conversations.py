@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from django.db.models import F
+from typing import Any
+
+from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from ninja import Query, Router
 
-from conversations.models import Mode
+from conversations.compiled import Compiled
+from conversations.models import Conversation, Mode
 from conversations.models.conversation import ConversationQuerySet
 from handoffflow.api import once, openapi, pages, present, render, schemas, starting
-from handoffflow.api.auth import Access, ApiRequest
+from handoffflow.api.auth import Access, ApiRequest, Caller
 from handoffflow.api.errors import Refused
 from handoffflow.models import Scope
 
@@ -36,16 +39,37 @@ def list_queue(request: ApiRequest, filters: Query[schemas.QueueFilter]) -> Http
     """Who waits and who is served: all in HUMAN_HANDOFF, one agent's, or those nobody has taken."""
     if filters.agent_id and filters.waiting == "true":
         raise Refused("invalid", [("waiting", "invalid")])
-    rows = request.auth.conversations().filter(mode__in=[Mode.QUEUED, Mode.HUMAN])
-    if filters.waiting == "true":
-        rows = rows.queued().filter(offered_to=None)
+    shown = _shown(*_queue(request.auth, filters))
+    return render.unless_known(request, render.document(shown))
+
+
+def _queue(caller: Caller, filters: schemas.QueueFilter) -> tuple[list[Any], str | None]:
+    order, name, waiting = _ORDERS[filters.sort], f"queue {filters.sort}", filters.waiting == "true"
+    if caller.sees_all and filters.asks_for_all:
+        size = pages.limit(filters)
+        found = _beginning(caller.organization.pk, waiting=waiting, sort=filters.sort, size=size)
+        return pages.cut(found, order, size, name=name)
+    rows = _served(caller.conversations(), waiting=waiting)
     if filters.agent_id:
         rows = rows.filter(operator__public_id=filters.agent_id)
     if filters.queue_id:
         rows = rows.filter(queue__public_id=filters.queue_id)
+    return pages.page(_columns(rows, order), order, filters, name=name)
+
+
+@Compiled
+def _beginning(organization: int, *, waiting: bool, sort: str, size: int) -> QuerySet[Conversation, Any]:
+    """The first page of all: what integrations ask for every few seconds."""
+    rows = _served(Conversation.objects.for_organization(organization), waiting=waiting)
+    return _columns(rows, _ORDERS[sort]).order_by(*_ORDERS[sort])[: size + 1]
+
+
+def _served(rows: ConversationQuerySet, *, waiting: bool) -> ConversationQuerySet:
+    """By people, or soon; ``waiting``: nobody has taken them, and they are offered to nobody."""
     rows = rows.annotate(since=_SINCE, closes=_CLOSES)
-    found = _page(rows, _ORDERS[filters.sort], filters, name=f"queue {filters.sort}")
-    return render.unless_known(request, render.document(found))
+    return (
+        rows.queued().filter(offered_to=None) if waiting else rows.filter(mode__in=[Mode.QUEUED, Mode.HUMAN])
+    )
 
 
 @router.get(
@@ -66,7 +90,9 @@ def list_conversations(request: ApiRequest, filters: Query[schemas.ConversationF
         "sender__address": filters.sender,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
-    return render.document(_page(rows, ("-pk",), filters, name="conversations"))
+    order = ("-pk",)
+    found = pages.page(_columns(rows, order), order, filters, name="conversations")
+    return render.document(_shown(*found))
 
 
 @router.post(
@@ -91,10 +117,10 @@ def get_conversation(request: ApiRequest, conv_id: str) -> HttpResponse:
     return render.document(present.conversation(request.auth.readable(conv_id).pk))
 
 
-def _page(
-    rows: ConversationQuerySet, order: tuple[str, ...], filters: schemas.Paged, *, name: str
-) -> schemas.Conversations:
-    columns = [term.lstrip("-") for term in order]
-    found, following = pages.page(rows.values_list(*columns, named=True), order, filters, name=name)
+def _columns(rows: ConversationQuerySet, order: tuple[str, ...]) -> QuerySet[Conversation, Any]:
+    return rows.values_list(*[term.lstrip("-") for term in order], named=True)
+
+
+def _shown(found: list[Any], following: str | None) -> schemas.Conversations:
     items = present.conversations([row.pk for row in found])
     return schemas.Conversations.model_construct(items=items, next=following)

@@ -35,7 +35,11 @@ def page(
     if filters.cursor is not None:
         rows = rows.filter(_after(order, opened(filters.cursor, name, len(order))))
     size = limit(filters)
-    found = list(rows.order_by(*order)[: size + 1])
+    return cut(list(rows.order_by(*order)[: size + 1]), order, size, name=name)
+
+
+def cut(found: list[R], order: Sequence[str], size: int, *, name: str) -> tuple[list[R], str | None]:
+    """Of what was asked for, which is one row more than are shown, where there is one."""
     if len(found) <= size:
         return found, None
     return found[:size], sealed(name, [getattr(found[size - 1], term.lstrip("-")) for term in order])

@@ -128,7 +128,5 @@ def _person(caller: Caller, shown: Conversation) -> likeness.Person:
 
 
 def _beside(one: Conversation) -> Beside:
-    contact = schemas.Contact.model_construct(
-        id=one.contact.public_id, name=one.contact.name, address=one.reply_address
-    )
+    contact = schemas.Contact.of(id=one.contact.public_id, name=one.contact.name, address=one.reply_address)
     return Beside.model_construct(id=one.public_id, contact=contact)

@@ -72,14 +72,14 @@ def _conversation(
 ) -> schemas.Conversation:
     agent, offered_to = people.get(row.operator_id), people.get(row.offered_to_id)
     moments = [row.created_at, row.moved_at, last.created_at if last else None]
-    return schemas.Conversation.model_construct(
+    return schemas.Conversation.of(
         id=row.public_id,
         owner_id=row.sender__organization__public_id,
         status="PROGRESS" if row.mode == Mode.BOT else "HUMAN_HANDOFF",
         mode=row.mode,
         epoch=row.epoch,
         seq=row.seq,
-        contact=schemas.Contact.model_construct(
+        contact=schemas.Contact.of(
             id=row.contact__public_id, name=row.contact__name, address=row.reply_address
         ),
         sender=row.sender__address,
@@ -100,7 +100,7 @@ def _conversation(
 
 
 def _handoff(row: Any, place: int | None) -> schemas.Handoff:
-    return schemas.Handoff.model_construct(
+    return schemas.Handoff.of(
         id=row.episode__public_id,
         number=row.episode__number,
         reason=row.episode__reason,
@@ -109,9 +109,7 @@ def _handoff(row: Any, place: int | None) -> schemas.Handoff:
         slots=row.episode__slots,
         confidence=row.episode__confidence,
         suggested_reply=row.episode__suggested_reply,
-        requested_by=schemas.Actor.model_construct(
-            kind=row.episode__requested_by_kind, id=row.episode__requested_by_id
-        ),
+        requested_by=schemas.Actor.of(kind=row.episode__requested_by_kind, id=row.episode__requested_by_id),
         requested_at=row.episode__requested_at,
         handoff_at=row.episode__handoff_at,
         first_reply_at=row.episode__first_reply_at,

@@ -103,7 +103,7 @@ def _fetch(caller: Caller, conv_id: str, media_id: str) -> HttpResponse:
     row = reach.one(known, media_id)
     media.retry(row, cause=caller.cause(), now=clock.now())
     row.refresh_from_db()
-    shown = schemas.Media.model_construct(
+    shown = schemas.Media.of(
         id=row.public_id,
         content_type=row.media_type or row.content_type,
         state=row.state,

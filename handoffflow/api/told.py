@@ -60,7 +60,7 @@ def _event(row: models.Event, ids: dict[str, dict[int, UUID]]) -> Event:
         seq=row.seq,
         epoch_before=row.epoch_before,
         epoch_after=row.epoch_after,
-        actor=schemas.Actor.model_construct(kind=row.actor_kind, id=row.actor_id),
+        actor=schemas.Actor.of(kind=row.actor_kind, id=row.actor_id),
         at=row.created_at,
         data=_data(row.data, ids),
     )

@@ -11,13 +11,22 @@ import pytest
 
 from conversations import clock, handoffs, media, merging, pauses
 from conversations.bots.base import HandoffRequest
-from conversations.models import Attachment, Conversation, Message, Organization, Status
+from conversations.models import Attachment, Conversation, Message, Organization, Sender, Status
 from conversations.twilio.errors import Trouble
 from handoffflow.simulator import attachments as pictures
 from operators import desk as desk_module
 from operators.models import Operator
 from tests.api.calls import Api, caller, code, fields
-from tests.builders import CUSTOMER, bubbles, make_held, make_operator, make_waiting, make_with_bot, says
+from tests.builders import (
+    CUSTOMER,
+    bubbles,
+    make_held,
+    make_operator,
+    make_sender,
+    make_waiting,
+    make_with_bot,
+    says,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
 
@@ -144,6 +153,19 @@ class TestQueue:
 
         assert paged == ids(desk.get(QUEUE, {"sort": sort}))
         assert len(set(paged)) == 7
+
+    def test_of_two_companies_are_two(self) -> None:
+        """Put together once, asked for whoever calls."""
+        waiting = make_waiting()
+        stranger = caller("read", organization=Organization.objects.create(name="Outra"))
+        sender = make_sender()
+        elsewhere = Sender.objects.create(organization=sender.organization, address="whatsapp:+551150280099")
+
+        for _time in range(2):
+            assert ids(caller("read").get(QUEUE)) == names(waiting)
+            assert ids(stranger.get(QUEUE)) == []
+            assert ids(caller("read", sender=sender).get(QUEUE)) == names(waiting)
+            assert ids(caller("read", sender=elsewhere).get(QUEUE)) == []
 
     def test_is_not_sent_again_unchanged(self) -> None:
         make_waiting()

@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 import handoffflow.api
-from handoffflow.api import api
+from handoffflow.api import api, schemas
 from operators.models import CannedReply, Operator
 from tests.api import world
 from tests.api.calls import ROOT
@@ -56,6 +56,15 @@ def test_answers_are_as_documented() -> None:
     assert wrong == {}
     bare = {name for name, response in documents.items() if response.json().get("items") == []}
     assert bare == {"tags of it", "untag", "events"}
+
+
+def test_a_shape_made_at_once_is_the_one_that_is_checked() -> None:
+    actor = schemas.Actor.of(kind="bot", id="7")
+
+    assert actor == schemas.Actor(kind="bot", id="7")
+    assert actor.model_dump_json() == '{"kind":"bot","id":"7"}'
+    with pytest.raises(TypeError, match="Actor has kind, id"):
+        schemas.Actor.of(kind="bot")
 
 
 def test_shapes_have_names_of_their_own() -> None:

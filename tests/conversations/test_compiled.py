@@ -87,6 +87,20 @@ def test_it_is_put_together_once_for_lists_of_about_one_length() -> None:
     assert made == [4, 1]
 
 
+def test_what_is_given_by_name_decides_about_the_question() -> None:
+    def at_most(organization: int, *, size: int, newest_first: bool) -> QuerySet[Conversation]:
+        mine = Conversation.objects.for_organization(organization)
+        return mine.order_by("-pk" if newest_first else "pk")[:size]
+
+    first, second = builders.make_with_bot(), builders.make_with_bot(address="whatsapp:+5511900000002")
+    asked, company = Compiled(at_most), first.sender.organization_id
+
+    assert asked(company, size=2, newest_first=True) == [second, first]
+    assert asked(company, size=1, newest_first=True) == [second]
+    assert asked(company, newest_first=False, size=1) == [first]
+    assert asked(company, size=2, newest_first=True) == [second, first]
+
+
 def test_nothing_is_asked_of_an_empty_list() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert Compiled(named)([]) == []
