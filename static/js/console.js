@@ -1,7 +1,7 @@
 // The console: focus, the dialog, and what follows a swap.
 import "./keys.js";
 import * as composer from "./composer.js";
-import { all, chat, conversation, fade, find, folded, shown, tick, toast, toBottom, words } from "./page.js";
+import { all, chat, conversation, fade, find, folded, shown, tick, toast, toBottom, touch, words } from "./page.js";
 import * as thread from "./thread.js";
 
 const dialog = find("#dialog");
@@ -45,7 +45,10 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   thread.afterSwap(refresh);
   if (ctx.response) live((it) => it.forget());
   called();
-  if (ctx.target === dialog && dialog.childElementCount && !dialog.open) dialog.showModal();
+  if (ctx.target === dialog && dialog.childElementCount && !dialog.open) {
+    dialog.showModal();
+    if (!touch()) find("[data-filter]", dialog)?.focus();  // else a keyboard would cover who there is
+  }
   const { sourceEvent: why } = ctx;
   const before = open;
   follow();

@@ -103,7 +103,7 @@ class TestByKeyboard:
         page.keyboard.press("t")
         dialog = page.get_by_role("dialog", name="Transferir conversa")
         expect(dialog).to_be_visible()
-        tab_to(page, dialog.get_by_role("searchbox"))
+        expect(dialog.get_by_role("searchbox")).to_be_focused()
         page.keyboard.type("bia")
         page.keyboard.press("Enter")
         tab_to(page, dialog.get_by_label("Nota para quem vai receber"))
@@ -299,6 +299,7 @@ SHOWN = """() => {
 
 
 class TestOnAPhone:
+    @pytest.mark.usefixtures("bia")
     def test_there_is_a_way_to_everything_and_back(
         self, ana: Operator, live_desk: Desk, opens: Opens
     ) -> None:
@@ -315,6 +316,7 @@ class TestOnAPhone:
         expect(page.locator("#chat[data-conversation]")).to_have_count(0)
         self.use_the_bar(page)
         row.tap()
+        self.think_of_handing_on(page)
         self.finish(page)
 
         assert state(held) == (Mode.BOT, None)
@@ -342,6 +344,15 @@ class TestOnAPhone:
         assert len(set(bar.locator(".item .i:visible").evaluate_all(beside))) == 1
         bar.get_by_role("link", name="Conversas").tap()
         expect(page.locator("#queue")).to_be_visible()
+
+    def think_of_handing_on(self, page: Page) -> None:
+        page.get_by_role("button", name="Transferir").tap()
+        sheet = page.get_by_role("dialog")
+        expect(sheet.get_by_role("searchbox")).to_be_visible()
+        expect(sheet.get_by_role("searchbox")).not_to_be_focused()  # a keyboard would cover who there is
+        fits(page)
+        sheet.get_by_role("link", name="Cancelar").tap()
+        expect(sheet).to_be_hidden()
 
     def finish(self, page: Page) -> None:
         page.get_by_role("button", name="Finalizar atendimento").tap()
