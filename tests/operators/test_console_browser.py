@@ -363,6 +363,19 @@ def test_everything_works_without_script(browser: Browser, live_server: Any, ana
     context.close()
 
 
+def test_rows_out_of_sight_are_not_laid_out(page: Page, live_server: Any, ana: Operator) -> None:
+    """A hundred rows took an old laptop a quarter of a second before the page answered."""
+    for number in range(30):
+        builders.make_waiting(address=f"whatsapp:+55119{number:08d}")
+    sign_in(page.context, ana, live_server.url)
+
+    page.goto(f"{live_server.url}/operator/")
+
+    drawn = "rows => rows.map(row => row.firstElementChild.checkVisibility({ contentVisibilityAuto: true }))"
+    rows = page.locator("#waiting > li").evaluate_all(drawn)
+    assert (len(rows), rows[0], rows[-1]) == (30, True, False)
+
+
 def test_the_first_load_is_small_and_our_own(page: Page, live_server: Any, ana: Operator) -> None:
     held = builders.make_held(ana)
     sign_in(page.context, ana, live_server.url)
