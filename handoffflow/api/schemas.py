@@ -152,7 +152,7 @@ class QueueFilter(Paged):
     @property
     def asks_for_all(self) -> bool:
         """Whoever serves them, in whatever queue, from the beginning."""
-        return not (self.agent_id or self.queue_id or self.cursor)
+        return self.agent_id is self.queue_id is self.cursor is None
 
 
 class ConversationFilter(Paged):

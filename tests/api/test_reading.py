@@ -230,6 +230,7 @@ class TestConversations:
         cursor = reader.get(QUEUE, {"limit": "1"}).json()["next"]
 
         assert fields(reader.get("/conversations", {"cursor": cursor})) == [("cursor", "invalid")]
+        assert fields(reader.get(QUEUE, {"cursor": ""})) == [("cursor", "invalid")]
         assert cursor.isascii()
 
 
