@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from conversations.atomically import atomically
+from conversations.atomically import atomically, passing
 from conversations.models import Due
 
 Row = TypeVar("Row", bound=Due)
@@ -46,11 +46,19 @@ def any_due(model: type[Due], until: datetime) -> bool:
 
 
 def claim(row: Due, lease: timedelta = LEASE) -> bool:
-    """Take this row if it is as it was read. Exactly one of several takers wins."""
+    """Take this row if it is as it was read. Exactly one of several takers wins.
+
+    MariaDB may pick one that waits for the row as the victim of a deadlock: that one has lost it like any other.
+    """
     ours_until = time.monotonic() + lease.total_seconds()
-    taken = _as_read(row).update(
-        leased_until=Now() + lease, lease_number=F("lease_number") + 1, attempts=F("attempts") + 1
-    )
+    try:
+        taken = _as_read(row).update(
+            leased_until=Now() + lease, lease_number=F("lease_number") + 1, attempts=F("attempts") + 1
+        )
+    except OperationalError as error:
+        if connection.in_atomic_block or not passing(error):
+            raise
+        return False
     if taken:
         _hold(row, ours_until)
     return bool(taken)

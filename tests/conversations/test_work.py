@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 
 from conversations import clock, heartbeats, leases, threads, wakeup, work
@@ -56,6 +57,16 @@ def _due(row: BotTurn) -> datetime:
     return due_at
 
 
+class Refusing:
+    """Rows that answer every change with this code of MariaDB's."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def update(self, **_changes: Any) -> int:
+        raise OperationalError from RuntimeError(self.code)
+
+
 class TestAClaim:
     def test_is_won_by_one(self, due: BotTurn) -> None:
         first, second = read(due), read(due)
@@ -63,6 +74,22 @@ class TestAClaim:
         assert (leases.claim(first), leases.claim(second)) == (True, False)
         assert (read(due).lease_number, read(due).attempts) == (1, 1)
         assert (first.lease_number, first.attempts) == (1, 1)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_that_a_deadlock_picks_is_lost_like_any_other(
+        self, due: BotTurn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On MariaDB one that only waits for the row can be the victim. Within a transaction all of that is lost."""
+        row = read(due)
+        monkeypatch.setattr(leases, "_as_read", lambda _row: Refusing(1213))
+
+        assert leases.claim(row) is False
+        assert row.lease_number == 0
+        with pytest.raises(OperationalError), transaction.atomic():
+            leases.claim(row)
+        monkeypatch.setattr(leases, "_as_read", lambda _row: Refusing(2006))
+        with pytest.raises(OperationalError):
+            leases.claim(row)
 
     def test_keeps_others_away_until_the_lease_ends(self, due: BotTurn) -> None:
         row = read(due)
