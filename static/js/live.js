@@ -50,13 +50,17 @@ export function repeat(period, work, always = false) {
   };
 }
 
-let listedAt = -AGAIN, listing;
+let listedAt = -AGAIN, listing, rows = 0;
 export const list = repeat(LIST, () => {
   const queue = find("#queue");
   listedAt = performance.now();
   if (!queue) return;
   const told = new URLSearchParams({ open: conversation(), show: queue.dataset.show, sort: queue.dataset.sort });
-  return ask("list", `${queue.dataset.url}?${told}`);
+  const before = rows;
+  return ask("list", `${queue.dataset.url}?${told}`).then(() => {
+    if (rows > before) listSoon();  // a row that came while it was asked may be newer than the answer
+    seen();
+  });
 });
 
 /** Once in a second, and not everybody at the same moment; a hidden tab at once, since its timers sleep. */
@@ -114,6 +118,7 @@ async function showRow(frame) {
     return;
   }
   tags.delete("list");
+  rows += 1;
   await part(`#row-${CSS.escape(frame.conversation)}`, "outerMorph", frame.row);
   const list = row()?.parentElement;
   if (!list) return;
@@ -175,11 +180,12 @@ export function seen() {
     told = `${id} ${upTo}`;
     const body = new URLSearchParams({ seq: upTo });
     try {
-      await fetch(`${chat().dataset.url}seen`, { method: "POST", headers: { "HX-Request": "true", ...csrf() }, body });
+      const { ok } = await fetch(`${chat().dataset.url}seen`, { method: "POST", headers: { "HX-Request": "true", ...csrf() }, body });
+      if (!ok) throw new Error("not taken");
       list();
       bus.postMessage({ event: "seen" });
     } catch {
-      told = "";  // offline: say it when the thread is next asked for
+      told = "";  // offline, or in trouble: say it when list or thread are next asked for
     }
   }, 1000);
 }

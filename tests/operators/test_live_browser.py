@@ -335,6 +335,77 @@ class TestWhateverHappens:
         fresh = console(ana, chat(held))
         wait_for(lambda: shape(page) == shape(fresh), page)
 
+    def test_an_old_list_does_not_stand_over_a_newer_row(
+        self, ana: Operator, live_desk: Desk, console: Console
+    ) -> None:
+        """It was asked for before the message, and comes after it."""
+        page = console(ana, chat(builders.make_held(ana)))
+        other = builders.make_held(ana, address=RUI)
+        row = page.locator(f"#row-{other.public_id}")
+        streaming(page, live_desk)
+        expect(row).to_be_visible()
+        page.evaluate(HOLDS_LISTS)
+        builders.make_waiting(address="whatsapp:+5511987650002")
+        page.wait_for_function("() => window.held.length > 0")
+
+        builders.says("Chegou depois", address=RUI)
+        expect(row).to_contain_text("Chegou depois")
+        page.evaluate("() => window.letGo()")
+
+        expect(page.locator("#waiting li")).to_have_count(1)
+        expect(row).to_contain_text("Chegou depois")
+
+    def test_what_is_shown_as_unread_after_all_is_read(
+        self, ana: Operator, live_desk: Desk, console: Console
+    ) -> None:
+        """The row was an old one for a moment, just when the page asked itself what there is to read."""
+        held = builders.make_held(ana)
+        page = console(ana, chat(held))
+        streaming(page, live_desk)
+        builders.says("oi?")
+        expect(page.locator(f"#row-{held.public_id} .row.un")).to_have_count(1)
+        page.evaluate(
+            """(row) => {
+              document.getElementById(row).querySelector(".row").classList.remove("un");
+              document.dispatchEvent(new Event("console:over"));
+            }""",
+            f"row-{held.public_id}",
+        )
+        builders.make_waiting(address=RUI)  # the list is asked for
+
+        wait_for(lambda: not Conversation.objects.get(pk=held.pk).unread, page)
+
+    def test_what_was_read_is_said_again_after_an_error(
+        self, ana: Operator, live_desk: Desk, console: Console
+    ) -> None:
+        held = builders.make_held(ana)
+        page = console(ana, chat(held))
+        streaming(page, live_desk)
+        troubled: list[str] = []
+
+        def trouble(route: Route) -> None:
+            troubled.append(route.request.url)
+            route.fulfill(status=503)
+
+        page.route("**/seen", trouble, times=1)
+        builders.says("oi?")
+        wait_for(lambda: troubled, page)
+        builders.make_waiting(address=RUI)  # the list is asked for again
+
+        wait_for(lambda: not Conversation.objects.get(pk=held.pk).unread, page)
+
+
+HOLDS_LISTS = """() => {
+  const asked = window.fetch, held = window.held = [];
+  window.letGo = () => { window.fetch = asked; for (const go of held) go(); };
+  window.fetch = async (url, ...how) => {
+    const answer = await asked(url, ...how);
+    if (String(url).includes("/operator/list")) await new Promise((go) => held.push(go));
+    return answer;
+  };
+}"""
+"""Answers with a list are kept back until they are let go."""
+
 
 def shape(page: Page) -> list[str]:
     """The text of each part of the page; running clocks left out."""
