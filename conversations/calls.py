@@ -1,7 +1,8 @@
 """Asking a bot that runs somewhere else: three attempts at one question, and then a person.
 
 A question is asked at most ``ATTEMPTS`` times under one ``turn_id``, within ``SECONDS`` each; an answer that cannot be
-taken is no reason to ask again. Whatever goes wrong, the customer has an answer or is in the queue after 35 seconds.
+taken is no reason to ask again. Whatever goes wrong, the customer has an answer or is in the queue after 35 seconds,
+or after three times what a supervisor gives a language model and five seconds.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from conversations.questions import Question
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-SECONDS = 10.0
+SECONDS = float(prompting.SECONDS)
 LONGEST_PAUSE = 2.0
-LEASE = timedelta(seconds=15)
+TO_SPARE = timedelta(seconds=5)
+LEASE = timedelta(seconds=SECONDS) + TO_SPARE
 AT_ONCE = 32
 
 
@@ -49,7 +51,8 @@ async def run(row: BotTurn, now: datetime) -> None:
     if asked is None:
         return
     try:
-        reply = turns.sound(await _reply(asked.turn, asked.conversation.sender))
+        sender = asked.conversation.sender
+        reply = turns.sound(await _reply(asked.turn, sender, seconds=_time_of(sender)))
     except Unanswered as why:
         await work.in_thread(_unanswered, row, asked, why)
     except Exception as error:  # noqa: BLE001 - an answer may be wrong in any way; a person then looks at it
@@ -59,12 +62,18 @@ async def run(row: BotTurn, now: datetime) -> None:
         await work.in_thread(_answered, row, asked, reply)
 
 
-async def _reply(turn: Turn, sender: Sender) -> Reply:
+def _time_of(sender: Sender) -> float:
+    """Seconds for one question. A large model on a small machine may be given more."""
+    own = prompting.Endpoint.of(sender).seconds if sender.bot_engine == BotEngineName.LLM else None
+    return own or SECONDS
+
+
+async def _reply(turn: Turn, sender: Sender, *, seconds: float) -> Reply:
     if sender.bot_engine == BotEngineName.LLM:
-        return await prompting.ask(turn, sender, seconds=SECONDS)
+        return await prompting.ask(turn, sender, seconds=seconds)
     body = wire.question(turn)
     headers = wire.headers(sender.bot_secret, body, at=clock.now())
-    answer = await outward.post(sender.bot_url, body, headers, seconds=SECONDS, most=wire.LONGEST_ANSWER)
+    answer = await outward.post(sender.bot_url, body, headers, seconds=seconds, most=wire.LONGEST_ANSWER)
     if not answer.taken:
         why = answer.trouble or f"status {answer.status}"
         raise Unanswered(why, again=answer.passing, retry_after=answer.retry_after)
@@ -75,12 +84,14 @@ async def _reply(turn: Turn, sender: Sender) -> Reply:
 
 
 def _question(row: BotTurn, now: datetime) -> Question | None:
-    """None while its bot rests: the customer then goes to a person at once."""
+    """None while its bot rests: the customer then goes to a person at once. Or somebody else has the turn by now."""
     asked = questions.of(row)
-    if row.attempts > 1 or breaker.lets(asked.conversation.sender, now):
-        return asked
-    _hand_over(row, asked)
-    return None
+    sender = asked.conversation.sender
+    if row.attempts == 1 and not breaker.lets(sender, now):
+        _hand_over(row, asked)
+        return None
+    lease = timedelta(seconds=_time_of(sender)) + TO_SPARE
+    return asked if lease <= LEASE or leases.extend(row, lease) else None
 
 
 def _answered(row: BotTurn, asked: Question, reply: Reply) -> None:

@@ -113,6 +113,15 @@ def keep(row: Due, **changes: Any) -> bool:
     return bool(_as_read(row).update(**changes))
 
 
+def extend(row: Due, lease: timedelta) -> bool:
+    """Hold a row of ours for so long from now on; False when it is no longer ours."""
+    ours_until = time.monotonic() + lease.total_seconds()
+    kept = keep(row, leased_until=Now() + lease)
+    if kept:
+        row.ours_until = ours_until
+    return kept
+
+
 def finish(row: Due, **changes: Any) -> bool:
     """Nothing is due any more. False, and no change at all, when the row is no longer ours."""
     return keep(row, **_finished(changes))

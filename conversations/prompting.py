@@ -18,6 +18,8 @@ from conversations.bots.masking import Masks
 from conversations.models import Sender
 
 MAX_TOKENS = 800
+SECONDS, LONGEST_SECONDS = 10, 30
+"""What one question may take, and the most that a supervisor may let it take."""
 COMPLETIONS = "/chat/completions"
 COMPLETION_TOKENS = (".openai.com", ".openai.azure.com")
 """Hosts whose newer models refuse ``max_tokens`` by its old name; other servers know no other."""
@@ -34,6 +36,8 @@ class Endpoint:
     max_tokens: int
     mask: bool
     instructions: str
+    seconds: int | None = None
+    """For one question; None is as any other bot has."""
 
     @classmethod
     def of(cls, sender: Sender) -> Endpoint:
@@ -46,6 +50,7 @@ class Endpoint:
             max_tokens=own.get("max_tokens") or MAX_TOKENS,
             mask=own.get("mask", True),
             instructions=own.get("instructions") or "",
+            seconds=own.get("seconds"),
         )
 
     @property

@@ -10,14 +10,22 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import BotEngineName, Sender
-from conversations.prompting import MAX_TOKENS
+from conversations.prompting import LONGEST_SECONDS, MAX_TOKENS, SECONDS
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Any]
 else:
     ModelForm = forms.ModelForm
 
-FIELDS = ("llm_url", "llm_model", "llm_key", "llm_max_tokens", "llm_unmasked", "llm_instructions")
+FIELDS = (
+    "llm_url",
+    "llm_model",
+    "llm_key",
+    "llm_max_tokens",
+    "llm_seconds",
+    "llm_unmasked",
+    "llm_instructions",
+)
 STORED = {name: "llm_key_encrypted" if name == "llm_key" else "bot_settings" for name in FIELDS}
 """The column behind each of them."""
 
@@ -58,6 +66,16 @@ class LanguageModelForm(ModelForm):
         widget=forms.NumberInput(attrs={"placeholder": MAX_TOKENS}),
         help_text=_("What is longer is cut where a sentence ends."),
     )
+    llm_seconds = forms.IntegerField(
+        label=_("Longest wait for an answer, in seconds"),
+        required=False,
+        min_value=5,
+        max_value=LONGEST_SECONDS,
+        widget=forms.NumberInput(attrs={"placeholder": SECONDS}),
+        help_text=_(
+            "For each of three attempts; then a person is called. More than ten is for a slow model."
+        ),
+    )
     llm_unmasked = forms.BooleanField(
         label=_("Send personal data as it is"),
         required=False,
@@ -81,7 +99,8 @@ class LanguageModelForm(ModelForm):
         own = self._own
         for name in ("url", "model", "instructions"):
             self.fields[f"llm_{name}"].initial = own.get(name, "")
-        self.fields["llm_max_tokens"].initial = own.get("max_tokens")
+        for name in ("max_tokens", "seconds"):
+            self.fields[f"llm_{name}"].initial = own.get(name)
         self.fields["llm_unmasked"].initial = not own.get("mask", True)
 
     @property
@@ -111,6 +130,7 @@ class LanguageModelForm(ModelForm):
             "url": given["llm_url"].rstrip("/"),
             "model": given["llm_model"],
             "max_tokens": given["llm_max_tokens"],
+            "seconds": given["llm_seconds"],
             "mask": not given["llm_unmasked"],
             "instructions": given["llm_instructions"],
         }

@@ -38,14 +38,16 @@ def errors(page: Any) -> dict[str, list[str]]:
 class TestANumber:
     def test_gets_its_model(self, client: Client, place: str) -> None:
         more = {"llm_max_tokens": "300", "llm_instructions": "Sem gírias.", "llm_unmasked": "on"}
+        more |= {"llm_seconds": "25"}
 
         assert client.post(place, FORM | more).status_code == 302
 
         assert Sender.objects.get().bot_engine == "llm"
-        assert endpoint() == Endpoint(URL, "small", KEY, 300, False, "Sem gírias.")
+        assert endpoint() == Endpoint(URL, "small", KEY, 300, False, "Sem gírias.", 25)
         page = client.get(place).content.decode()
         assert "Sem gírias." in page
         assert 'value="300"' in page
+        assert 'value="25"' in page
 
     def test_masks_unless_it_is_told_not_to(self, client: Client, place: str) -> None:
         client.post(place, FORM)
@@ -105,6 +107,8 @@ class TestANumber:
             ({"llm_key": "a\x00b"}, "llm_key"),
             ({"llm_max_tokens": "1"}, "llm_max_tokens"),
             ({"llm_max_tokens": "999999"}, "llm_max_tokens"),
+            ({"llm_seconds": "4"}, "llm_seconds"),
+            ({"llm_seconds": "31"}, "llm_seconds"),
             ({"llm_instructions": "x" * 5000}, "llm_instructions"),
             ({"llm_model": "x" * 121}, "llm_model"),
         ],

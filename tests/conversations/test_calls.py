@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conversations import breaker, calls, clock, leases
+from conversations import breaker, calls, clock, leases, prompting
 from conversations.bots import wire
 from conversations.contract import Release
 from conversations.models import Author, BotTurn, Conversation, Handoff, Mode, Sender
@@ -261,6 +261,7 @@ class TestABotThatFails:
         pauses = (calls.ATTEMPTS - 1) * calls.LONGEST_PAUSE
         assert calls.ATTEMPTS * 10.0 + pauses <= 35
         assert calls.LEASE.total_seconds() > 10.0
+        assert calls.ATTEMPTS * prompting.LONGEST_SECONDS + pauses <= 95
 
 
 class TestABotThatIsAway:

@@ -143,6 +143,31 @@ class TestAQuestion:
 
         assert Endpoint.of(sender).model.tokens_as == name
 
+    def test_may_take_as_long_as_is_set(self, model: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(calls, "SECONDS", 0.2)
+        monkeypatch.setattr(calls, "LEASE", timedelta(seconds=5.2))
+        model.says = [Said(completion("tarde"), after=1)]
+        set_up(seconds=10)
+        asks()
+        turn_comes()
+
+        assert spoken() == ["tarde"]
+
+    def test_keeps_others_away_for_as_long(self, model: Bot) -> None:
+        set_up(seconds=30)
+        asks()
+        [row] = BotTurn.objects.all()
+        leases.claim(row, calls.LEASE)
+        before = clock.now()
+
+        assert calls._question(row, before) is not None
+
+        row.refresh_from_db()
+        assert row.leased_until
+        assert timedelta(seconds=30) < row.leased_until - before < timedelta(seconds=40)
+        leases.claim(BotTurn.objects.get(), calls.LEASE)
+        assert calls._question(row, before) is None
+
     def test_never_takes_the_environments_key_elsewhere(self, model: Bot, settings: Any) -> None:
         settings.LLM_URL, settings.LLM_MODEL = "https://llm.example.com/v1", "larger"
         settings.LLM_API_KEY = "key-of-the-environment"
