@@ -18,6 +18,7 @@ from handoffflow.simulator import attachments as pictures
 from operators.models import Operator
 from tests import axe, builders
 from tests.conversations.test_uploads import recording
+from tests.intercepting import intercept
 from tests.operators.conftest import Desk, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -194,7 +195,7 @@ class TestInTheBrowser:
     def test_an_upload_that_breaks_off_comes_back_and_is_sent_once(
         self, console: Page, live_desk: Desk, held: Conversation
     ) -> None:
-        console.route("**/send", lambda route: route.abort())
+        intercept(console, "**/send", lambda route: route.abort())
         chooses(console, picture())
         console.get_by_label("Mensagem", exact=True).press("Enter")
         expect(console.locator("#notice")).to_contain_text("sem conexão")

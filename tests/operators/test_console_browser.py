@@ -14,6 +14,7 @@ from conversations.models import Conversation, Delivery, DeliveryState, Handoff,
 from operators import desk
 from operators.models import Operator
 from tests import builders
+from tests.intercepting import intercept
 from tests.operators.conftest import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -117,7 +118,7 @@ class TestWhatIsTyped:
     def test_waits_when_the_network_is_gone_and_goes_by_itself(self, panel: Page, ana: Operator) -> None:
         held = builders.make_held(ana)
         open_chat(panel, held)
-        panel.route("**/send", lambda route: route.abort())
+        intercept(panel, "**/send", lambda route: route.abort())
         box(panel).fill("não pode sumir")
 
         box(panel).press("Enter")
@@ -136,7 +137,7 @@ class TestWhatIsTyped:
             route.fetch()
             route.abort()
 
-        panel.route("**/send", lose_the_answer, times=1)
+        intercept(panel, "**/send", lose_the_answer, times=1)
         box(panel).fill("uma vez só")
         box(panel).press("Enter")
         expect(box(panel)).to_have_value("")

@@ -13,6 +13,7 @@ from conversations.models import Conversation, Event, Mode
 from operators import desk, presence
 from operators.models import Operator
 from tests import builders
+from tests.intercepting import intercept
 from tests.operators.conftest import Desk, sign_in
 from tests.operators.scenes import EVA, LIA, RUI, ended, noted, said, state
 from tests.operators.test_live_browser import box, chat, streaming, wait_for
@@ -387,7 +388,7 @@ def fits(page: Page) -> None:
 def hold_back(page: Page, path: str) -> list[Route]:
     """Requests that have no answer until somebody gives them one."""
     held: list[Route] = []
-    page.route(path, lambda route: held.append(route))
+    intercept(page, path, lambda route: held.append(route))
     return held
 
 

@@ -18,6 +18,7 @@ from conversations.models import Conversation, Message
 from operators import desk, gauges
 from operators.models import Operator
 from tests import axe, builders
+from tests.intercepting import intercept
 from tests.operators.conftest import Desk
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -387,7 +388,7 @@ class TestWhateverHappens:
             troubled.append(route.request.url)
             route.fulfill(status=503)
 
-        page.route("**/seen", trouble, times=1)
+        intercept(page, "**/seen", trouble, times=1)
         builders.says("oi?")
         wait_for(lambda: troubled, page)
         builders.make_waiting(address=RUI)  # the list is asked for again
@@ -636,13 +637,13 @@ def test_templates_use_nothing_that_the_policy_forbids() -> None:
 class TestAClaim:
     @pytest.mark.parametrize("where", ["#waiting .take", "#toasts .take"])
     def test_opens_the_chat_although_its_row_has_left_the_list(
-        self, ana: Operator, live_desk: Desk, console: Console, context: BrowserContext, where: str
+        self, ana: Operator, live_desk: Desk, console: Console, where: str
     ) -> None:
         answers: list[tuple[Route, APIResponse]] = []
         page = console(ana)
         streaming(page, live_desk)
         waiting = builders.make_waiting()
-        context.route("**/claim", lambda route: answers.append((route, route.fetch())))
+        intercept(page, "**/claim", lambda route: answers.append((route, route.fetch())))
 
         page.locator(where).click()
         expect(page.locator("#mine li")).to_have_count(1)

@@ -14,6 +14,7 @@ from conversations.models import Conversation, Note
 from operators import desk, drafts, presence
 from operators.models import Draft, Operator, Presence, Viewing
 from tests import axe, builders
+from tests.intercepting import intercept
 from tests.operators.conftest import Desk, sign_in
 from tests.operators.test_live_browser import HIDDEN, box, chat, streaming, wait_for
 
@@ -110,7 +111,7 @@ class TestATransfer:
             expect(his.locator(f"#mine #row-{held.public_id}")).to_be_visible()
             route.fulfill(response=answer)
 
-        his.route("**/claim", late)
+        intercept(his, "**/claim", late)
         offer_row(his, held).get_by_role("button", name="Aceitar").click()
 
         expect(box(his)).to_be_focused()

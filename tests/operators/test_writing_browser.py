@@ -14,6 +14,7 @@ from conversations.models import Author, Conversation
 from operators import desk, drafts
 from operators.models import CannedReply, Draft, Operator
 from tests import builders
+from tests.intercepting import intercept
 from tests.operators.conftest import Desk, sign_in
 from tests.operators.test_live_browser import streaming
 
@@ -163,7 +164,7 @@ class TestOffline:
         other = builders.make_held(ana, address=RUI)
         row = page.locator(f"#row-{other.public_id} .row")
         expect(row).to_be_visible()
-        page.route("**/send", lambda route: route.abort())
+        intercept(page, "**/send", lambda route: route.abort())
         send(page, "para o João")
         row.click()
         expect(page.locator(f'#chat[data-conversation="{other.public_id}"]')).to_be_visible()
@@ -185,7 +186,7 @@ class TestOffline:
             route.abort()
             page.unroute("**/send")
 
-        page.route("**/send", lose_the_answer)
+        intercept(page, "**/send", lose_the_answer)
         send(page, "uma vez só")
 
         expect(waiting(page)).to_have_count(0)

@@ -12,6 +12,7 @@ from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
 from tests import axe, builders
 from tests import standin as shared
+from tests.intercepting import intercept
 from tests.simulator.conftest import ListeningDesk
 from tests.standin import sdk
 
@@ -100,7 +101,7 @@ class TestPhone:
         self, page: Page, live_server: Any, standin: StandIn
     ) -> None:
         page.goto(f"{live_server.url}/simulator/")
-        page.route("**/say/", lambda route: route.abort())
+        intercept(page, "**/say/", lambda route: route.abort())
 
         page.get_by_label("Escrever como João").fill("não se perde")
         page.keyboard.press("Enter")
