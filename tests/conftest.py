@@ -61,7 +61,8 @@ from django.test import TransactionTestCase  # noqa: E402
 from django.urls import clear_url_caches  # noqa: E402
 from playwright.sync_api import expect  # noqa: E402
 
-from tests import cleaning, migrated  # noqa: E402
+from operators.models import Operator  # noqa: E402
+from tests import builders, cleaning, migrated  # noqa: E402
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
     call_command("compile_translations")
@@ -231,6 +232,16 @@ def _stories_agree_with_rows(request: pytest.FixtureRequest, _django_db_marker: 
         assert found, "this test forges nothing any more"
     else:
         assert found == []
+
+
+@pytest.fixture
+def ana() -> Operator:
+    return builders.make_operator("ana")
+
+
+@pytest.fixture
+def bia() -> Operator:
+    return builders.make_operator("bia")
 
 
 @contextmanager

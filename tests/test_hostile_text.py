@@ -56,11 +56,6 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def caio() -> Operator:
     return builders.make_operator("caio", staff=True)
 

@@ -42,11 +42,6 @@ def folder(tmp_path: Path, settings: Any) -> Path:
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
 def held(ana: Operator) -> Conversation:
     return make_held(ana)
 

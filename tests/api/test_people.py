@@ -18,11 +18,6 @@ STRANGER = "whatsapp:+5511900000002"
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
 def held(ana: Operator) -> Conversation:
     return make_held(ana)
 

@@ -31,11 +31,6 @@ REFUSED = client.Outcome("refused", code=63018, cause="refused")
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
 def held(ana: Operator, monkeypatch: pytest.MonkeyPatch) -> Conversation:
     only_deliveries(monkeypatch)
     conversation = make_held(ana)

@@ -20,11 +20,6 @@ NEW = "+5511912345678"
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
 def template(ana: Operator) -> Template:
     return make_template(make_sender())
 

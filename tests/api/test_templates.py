@@ -9,15 +9,10 @@ import pytest
 from conversations.models import Conversation, Delivery, Message, Organization, Sender
 from operators.models import Operator
 from tests.api.calls import Api, bot, caller, code, fields
-from tests.builders import make_held, make_operator, make_sender, make_with_bot
+from tests.builders import make_held, make_sender, make_with_bot
 from tests.templates import close_window, make_template
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
 
 
 @pytest.fixture

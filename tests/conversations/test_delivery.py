@@ -17,7 +17,7 @@ from conversations.twilio import client
 from conversations.twilio.errors import Trouble
 from handoffflow.simulator.standin import StandIn, free_port
 from operators.models import Operator
-from tests.builders import CUSTOMER, JOAO, fresh, make_held, make_operator, make_with_bot, says
+from tests.builders import CUSTOMER, JOAO, fresh, make_held, make_with_bot, says
 from tests.conversations.outbox import (
     bot_says,
     message_of,
@@ -41,11 +41,6 @@ USER_ID = "whatsapp:BR.1502576394655843"
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     only_deliveries(monkeypatch)
     monkeypatch.setattr(client, "DEADLINE_SECONDS", 1.0)
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ LIST = choices.menu("Ver horários", [("Manhã", "das 8h às 12h"), ("Tarde", ""
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
 def held(ana: Operator) -> Conversation:
     return make_held(ana)
 

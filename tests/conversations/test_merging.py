@@ -33,7 +33,6 @@ from tests.builders import (
     kinds,
     last_event,
     make_held,
-    make_operator,
     make_sender,
     make_waiting,
     make_with_bot,
@@ -63,16 +62,6 @@ def merge(winner: Conversation, loser: Conversation) -> Conversation:
 
 def unmerge(loser: Conversation) -> Conversation:
     return merging.unmerge(loser, cause=CAIO, now=clock.now())
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
-def bia() -> Operator:
-    return make_operator("bia")
 
 
 BOT, QUEUED, HUMAN = Mode.BOT, Mode.QUEUED, Mode.HUMAN

@@ -34,11 +34,6 @@ def bot(settings: Any) -> Iterator[Bot]:
         yield running
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
 def says(conversation: Conversation, ana: Operator, *lines: str) -> list[Message]:
     now = clock.now()
     return [

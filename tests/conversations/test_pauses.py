@@ -13,7 +13,7 @@ from conversations.twilio import errors as codes
 from conversations.twilio.errors import Trouble
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
-from tests.builders import JOAO, make_held, make_operator
+from tests.builders import JOAO, make_held
 from tests.conversations.outbox import message_of, operator_says, reload, report, shown
 from tests.conversations.outbox import twilio as twilio
 
@@ -38,11 +38,6 @@ def _only_sending(monkeypatch: pytest.MonkeyPatch) -> None:
     work.load_handlers()
     only = {name: work.handlers[name] for name in ("delivery", "sender")}
     monkeypatch.setattr(work, "handlers", only)
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from conversations.twilio.errors import Step
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
 from operators.views import failures
-from tests.builders import JOAO, make_held, make_operator, says
+from tests.builders import JOAO, make_held, says
 from tests.conversations.outbox import message_of, only_deliveries, operator_says, reload, report, shown
 from tests.conversations.outbox import twilio as twilio
 
@@ -37,11 +37,6 @@ STOPS = [63014, 21610]
 @pytest.fixture(autouse=True)
 def _only_deliveries(monkeypatch: pytest.MonkeyPatch) -> None:
     only_deliveries(monkeypatch)
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
 
 
 @pytest.fixture

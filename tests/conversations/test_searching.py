@@ -19,11 +19,6 @@ RUI, LIA = "whatsapp:+5511987650001", "whatsapp:+551187650002"
 MANY = 20_000
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
 def among(operator: Operator) -> Any:
     return Conversation.objects.visible_to(operator)
 

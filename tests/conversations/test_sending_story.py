@@ -11,7 +11,7 @@ from conversations.twilio import client
 from conversations.worker import Worker
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
-from tests.builders import JOAO, make_held, make_operator
+from tests.builders import JOAO, make_held
 from tests.conversations.outbox import only_deliveries, operator_says, reload
 from tests.standin import standin as standin
 
@@ -20,11 +20,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ACCEPTED_BUT_SILENT = ["empty_201", "not_json_201", "reset_after_accept", "fin_after_accept", "truncated"]
 NOT_ACCEPTED = ["429"]
 CALLBACKS = ["early", "reordered", "duplicate", "late"]
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from conversations import statuses, work
 from conversations.models import Conversation, Delivery, Event, Message, Status, StatusReport
 from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
-from tests.builders import make_held, make_operator
+from tests.builders import make_held
 from tests.conversations.outbox import message_of, only_deliveries, operator_says, reload, report, shown, told
 from tests.conversations.outbox import twilio as twilio
 from tests.signed import signature
@@ -33,11 +33,6 @@ _sids = itertools.count(1)
 @pytest.fixture(autouse=True)
 def _only_deliveries(monkeypatch: pytest.MonkeyPatch) -> None:
     only_deliveries(monkeypatch)
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
 
 
 @pytest.fixture

@@ -40,11 +40,6 @@ ANA_NAME = {"1": "João"}
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
 def closed(ana: Operator) -> Conversation:
     """A chat of Ana's whose window has closed."""
     return close_window(make_held(ana))

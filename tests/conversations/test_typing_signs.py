@@ -28,11 +28,6 @@ def _only_signs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
 def held(ana: Operator, twilio: StandIn) -> Conversation:
     conversation = make_held(ana)
     Delivery.objects.all().delete()

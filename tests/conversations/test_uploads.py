@@ -21,7 +21,7 @@ from conversations.models import Attachment, AttachmentState, Author, Conversati
 from handoffflow.simulator import attachments as pictures
 from operators import desk
 from operators.models import Operator
-from tests.builders import JOAO, fresh, make_held, make_operator, make_with_bot
+from tests.builders import JOAO, fresh, make_held, make_with_bot
 from tests.conversations.outbox import only_deliveries
 from tests.standin import standin as standin
 
@@ -36,11 +36,6 @@ ROBO = Cause(kind="bot", door="api")
 def folder(tmp_path: Path, settings: Any) -> Path:
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
 
 
 @pytest.fixture

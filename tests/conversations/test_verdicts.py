@@ -13,7 +13,7 @@ from conversations.contract import Cause
 from conversations.models import AuditEntry, Conversation, Delivery, InboundWebhook, Message, Organization
 from conversations.twilio import client
 from operators.models import Operator
-from tests.builders import make_held, make_operator, says
+from tests.builders import make_held, says
 from tests.conversations.outbox import message_of, only_deliveries, operator_says, reload, report, shown, told
 
 pytestmark = pytest.mark.django_db
@@ -24,11 +24,6 @@ CAIO = Cause(kind="operator", door="panel", id="caio")
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     only_deliveries(monkeypatch)
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
 
 
 @pytest.fixture

@@ -64,6 +64,12 @@ class Desk:
 
 
 @pytest.fixture
+def panel(client: Client, ana: Operator) -> Client:
+    client.force_login(ana)
+    return client
+
+
+@pytest.fixture
 def live_desk(settings: Any, transactional_db: None) -> Iterator[Desk]:
     settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True
     settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
@@ -81,6 +87,12 @@ def sign_in(context: BrowserContext, operator: Operator, url: str) -> None:
     context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
 
 
+def note_complaints(page: Page, said: list[str]) -> None:
+    """What the page's policy forbids, and what its scripts did not catch."""
+    page.on("console", lambda text: said.append(text.text) if "Security" in text.text else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+
 @pytest.fixture
 def console(live_desk: Desk, context: BrowserContext) -> Iterator[Callable[[Operator], Page]]:
     """Opens a console that listens. Whatever the browser complains about fails the test."""
@@ -88,9 +100,25 @@ def console(live_desk: Desk, context: BrowserContext) -> Iterator[Callable[[Oper
 
     def opened(operator: Operator, path: str = "/operator/") -> Page:
         page = context.new_page()
-        page.on("console", lambda text: said.append(text.text) if "Security" in text.text else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        note_complaints(page, said)
         sign_in(context, operator, live_desk.url)
+        page.goto(live_desk.url + path)
+        return page
+
+    yield opened
+    assert said == []
+
+
+@pytest.fixture
+def opens(live_desk: Desk, new_context: Callable[..., BrowserContext]) -> Iterator[Callable[..., Page]]:
+    """Each in a browser of their own. Whatever one complains about fails the test."""
+    said: list[str] = []
+
+    def opened(operator: Operator, path: str = "/operator/", **options: Any) -> Page:
+        context = new_context(**options)
+        sign_in(context, operator, live_desk.url)
+        page = context.new_page()
+        note_complaints(page, said)
         page.goto(live_desk.url + path)
         return page
 

@@ -17,8 +17,8 @@ from handoffflow import uploading
 from handoffflow.simulator import attachments as pictures
 from operators.models import Operator
 from tests import axe, builders
+from tests.browsing import intercept
 from tests.conversations.test_uploads import recording
-from tests.intercepting import intercept
 from tests.operators.conftest import Desk, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,11 +29,6 @@ PHOTO = pictures.photo()[1]
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, settings: Any) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
 
 
 @pytest.fixture

@@ -30,12 +30,6 @@ def held(ana: Operator) -> Conversation:
     return builders.make_held(ana)
 
 
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def make(code: str, body: str = "Texto", *, queue: Queue | None = None, **changes: Any) -> CannedReply:
     organization = builders.make_sender().organization
     given = {"title": code.title(), **changes}

@@ -14,7 +14,7 @@ from conversations.models import Conversation, Delivery, DeliveryState, Handoff,
 from operators import desk
 from operators.models import Operator
 from tests import builders
-from tests.intercepting import intercept
+from tests.browsing import intercept
 from tests.operators.conftest import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,11 +22,6 @@ RUI = "whatsapp:+5511987650001"
 LIA = "whatsapp:+5511987650002"
 IVO = "whatsapp:+5511987650003"
 EVA = "whatsapp:+5511987650004"
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
 
 
 @pytest.fixture

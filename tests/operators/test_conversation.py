@@ -28,22 +28,11 @@ FRAGMENT = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def bia() -> Operator:
     operator = builders.make_operator("bia")
     operator.first_name, operator.last_name = "Bia", "Rocha"
     operator.save()
     return operator
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def place(conversation: Conversation, action: str = "") -> str:

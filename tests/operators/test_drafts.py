@@ -23,19 +23,8 @@ REPLY, NOTE = Draft.Kind.REPLY, Draft.Kind.NOTE
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def held(ana: Operator) -> Conversation:
     return builders.make_held(ana)
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def place(conversation: Conversation, what: str = "") -> str:

@@ -13,17 +13,6 @@ pytestmark = pytest.mark.django_db
 FRAGMENT = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def place(conversation: Conversation) -> str:
     return f"/operator/c/{conversation.public_id}/release"
 

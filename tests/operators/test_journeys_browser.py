@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from conversations import clock
 from conversations.models import Conversation, Event, Mode
 from operators import desk, presence
 from operators.models import Operator
 from tests import builders
-from tests.intercepting import intercept
-from tests.operators.conftest import Desk, sign_in
+from tests.browsing import answer_all, box, chat, hold_back, streaming, wait_for
+from tests.operators.conftest import Desk
 from tests.operators.scenes import EVA, LIA, RUI, ended, noted, said, state
-from tests.operators.test_live_browser import box, chat, streaming, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Opens = Callable[..., Page]
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
 
 
 @pytest.fixture
@@ -32,24 +25,6 @@ def bia() -> Operator:
     bia = builders.make_operator("bia")
     presence.beat(bia, now=clock.now())
     return bia
-
-
-@pytest.fixture
-def opens(live_desk: Desk, new_context: Callable[..., BrowserContext]) -> Iterator[Opens]:
-    """Each in a browser of their own. Whatever one complains about fails the test."""
-    said: list[str] = []
-
-    def opened(operator: Operator, path: str = "/operator/", **options: Any) -> Page:
-        context = new_context(**options)
-        sign_in(context, operator, live_desk.url)
-        page = context.new_page()
-        page.on("console", lambda text: said.append(text.text) if "Security" in text.text else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(live_desk.url + path)
-        return page
-
-    yield opened
-    assert said == []
 
 
 def note_box(page: Page) -> Locator:
@@ -383,15 +358,3 @@ def fits(page: Page) -> None:
         390,
         390,
     ]
-
-
-def hold_back(page: Page, path: str) -> list[Route]:
-    """Requests that have no answer until somebody gives them one."""
-    held: list[Route] = []
-    intercept(page, path, lambda route: held.append(route))
-    return held
-
-
-def answer_all(held: list[Route]) -> None:
-    for route in held:
-        route.fulfill(response=route.fetch())

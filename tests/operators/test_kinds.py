@@ -71,11 +71,6 @@ def files(settings: Any) -> Iterator[Files]:
         yield running
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
 def arrives(files: Files, kind: str, **changes: str) -> Message:
     """Twilio posts it, signed, and the worker fetches its file."""
     form = payload(kind) | changes

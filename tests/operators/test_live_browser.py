@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
 from conversations import clock, statuses
 from conversations.contract import Release
@@ -18,59 +17,16 @@ from conversations.models import Conversation, Message
 from operators import desk, gauges
 from operators.models import Operator
 from tests import axe, builders
-from tests.intercepting import intercept
+from tests.browsing import HIDDEN, box, chat, intercept, streaming, wait_for
 from tests.operators.conftest import Desk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUI = "whatsapp:+5511987650001"
-HIDDEN = """
-Object.defineProperty(document, "hidden", { get: () => true });
-Object.defineProperty(document, "visibilityState", { get: () => "hidden" });
-"""
 Console = Callable[..., Page]
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
-def bia() -> Operator:
-    return builders.make_operator("bia")
-
-
-def chat(conversation: Conversation) -> str:
-    return f"/operator/c/{conversation.public_id}/"
-
-
-def box(page: Page) -> Locator:
-    return page.get_by_label("Mensagem", exact=True)
 
 
 def bubbles(page: Page) -> list[str]:
     return page.locator("#bubbles .tx").all_inner_texts()
-
-
-ASKED = """() => {
-  const done = performance.getEntriesByType("resource").map(({ name }) => name);
-  const answered = (part) => done.some((name) => name.includes(part));
-  const quiet = !document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling");
-  return quiet && answered("/list?") && (!document.querySelector("#bubbles") || answered("/thread?"));
-}"""
-
-
-def streaming(page: Page, live_desk: Desk, count: int = 1) -> None:
-    """Wait until so many streams are open, and what the page asked for then has been answered and drawn."""
-    wait_for(lambda: live_desk.streams == count, page)
-    page.wait_for_function(ASKED)
-
-
-def wait_for(happened: Callable[[], Any], page: Page) -> None:
-    deadline = time.monotonic() + 20
-    while not happened():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(20)
 
 
 def asked(page: Page) -> list[str]:

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/login/"
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
 def enter(client: Client, username: str, password: str, **extra: str) -> Any:
     return client.post(LOGIN, {"username": username, "password": password, **extra})
 

@@ -30,11 +30,6 @@ def folder(tmp_path: Path, settings: Any) -> None:
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def panel(ana: Operator) -> Client:
     client = Client()
     client.force_login(ana)

@@ -41,12 +41,6 @@ def bia() -> Operator:
     return person("bia", "Bía", "Rocha")
 
 
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def write(conversation: Conversation, author: Operator, body: str, **more: Any) -> Note:
     return mentions.note(conversation, author=author, body=body, door="panel", now=clock.now(), **more)
 

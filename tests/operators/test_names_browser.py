@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import builders
+from tests.browsing import chat, streaming
 from tests.operators import scenes
 from tests.operators.conftest import Desk
-from tests.operators.test_live_browser import chat, streaming
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Console = Callable[..., Page]

@@ -19,24 +19,8 @@ SAID = "A logística confirmou: dá para trocar."
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
-def bia() -> Operator:
-    return builders.make_operator("bia")
-
-
-@pytest.fixture
 def caio() -> Operator:
     return builders.make_operator("caio", staff=True)
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def place(conversation: Conversation, what: str = "") -> str:

@@ -21,11 +21,6 @@ NOTE = "Falta confirmar o endereço de entrega."
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def bia() -> Operator:
     bia = builders.make_operator("bia")
     presence.beat(bia, now=clock.now())

@@ -31,11 +31,6 @@ AT_NEW = "whatsapp:+5511912345678"
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def template(ana: Operator) -> Template:
     return make_template(builders.make_sender())
 

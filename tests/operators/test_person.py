@@ -30,19 +30,8 @@ def _in_english(settings: Any) -> None:
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return make_operator("ana")
-
-
-@pytest.fixture
 def caio() -> Operator:
     return make_operator("caio", staff=True)
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def place(conversation: Conversation, rest: str = "", other: Conversation | None = None) -> str:

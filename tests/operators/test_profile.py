@@ -30,19 +30,8 @@ def _in_english(settings: Any) -> None:
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def held(ana: Operator) -> Conversation:
     return builders.make_held(ana)
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def define(key: str, kind: str = "text", **more: Any) -> AttributeDefinition:

@@ -45,11 +45,6 @@ def service(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> I
         yield running
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
 def allow(operator: Operator, hers: Browser) -> PushSubscription:
     found = subscribing.subscribe(operator, **hers.keys, agent=CHROME, session="s", now=NOW)
     assert found is not None

@@ -26,12 +26,6 @@ def ana() -> Operator:
     return builders.make_operator("ana", capacity=3)
 
 
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def phone(number: int) -> str:
     return f"whatsapp:+55119876500{number:02}"
 

@@ -17,11 +17,6 @@ NUL = "a\x00b"
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def held(client: Client, ana: Operator) -> Conversation:
     client.force_login(ana)
     return builders.make_held(ana)

@@ -18,17 +18,6 @@ FRAGMENT = {"HX-Request": "true"}
 RUI = "whatsapp:+5511987650001"
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def text(response: Any) -> str:
     assert response.status_code == 200
     return str(response.content.decode())

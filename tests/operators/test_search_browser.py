@@ -23,11 +23,6 @@ LIT = """() => new MutationObserver((changes) => {
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def panel(page: Page, live_server: Any, ana: Operator) -> Iterator[Page]:
     """Ana's console, once all of it is loaded. Whatever the browser complains about fails the test."""
     said: list[str] = []

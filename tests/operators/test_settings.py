@@ -14,7 +14,6 @@ from django.test import Client
 from conversations.models import AuditEntry
 from operators import preferences
 from operators.models import Operator
-from tests import builders
 
 pytestmark = pytest.mark.django_db
 
@@ -27,11 +26,6 @@ FILLED = {
     "density": "compact",
     "hide": "on",
 }
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from operators import desk, subscribing
 from operators.devices import PushCall
 from operators.models import Operator
 from tests import axe, builders
+from tests.browsing import wait_for
 from tests.conftest import chromium
 from tests.operators import pushservice
 from tests.operators.conftest import Desk, sign_in
-from tests.operators.test_live_browser import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +31,6 @@ globalThis.Notification = class {
   constructor(title, options) { shown.push([title, options.body, options.tag]); }
 };"""
 HIDDEN = 'Object.defineProperty(document, "hidden", { get: () => true });'
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
 
 
 @pytest.fixture

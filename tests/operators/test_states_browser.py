@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 from conversations.models import Conversation
 from operators.models import Operator
 from tests import axe, builders
+from tests.browsing import box, chat, streaming
 from tests.operators import scenes
 from tests.operators.conftest import Desk
-from tests.operators.test_live_browser import box, chat, streaming
 from tests.operators.test_writing_browser import newer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]

@@ -28,11 +28,6 @@ FACTS = ("conversation", "seq", "kind")
 says = sync_to_async(builders.says)
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
 def browser(operator: Operator) -> AsyncClient:
     client = AsyncClient()
     client.force_login(operator)

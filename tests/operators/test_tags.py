@@ -24,17 +24,6 @@ def _in_english(settings: Any) -> None:
     settings.LANGUAGE_CODE = "en"
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def make(name: str, **more: Any) -> Tag:
     return Tag.objects.create(organization=builders.make_sender().organization, name=name, **more)
 

@@ -27,11 +27,6 @@ TEAM, BOARD = "/operator/team/", "/operator/team/board"
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def bia() -> Operator:
     return builders.make_operator("bia", capacity=2)
 

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from conversations import clock, deadlines, handoffs
 from conversations.models import Conversation, Handoff, Mode, Note, Queue
 from operators import desk, presence
 from operators.models import Operator, PresenceStatus
 from tests import axe, builders
-from tests.operators.conftest import Desk, sign_in
+from tests.browsing import chat
+from tests.operators.conftest import Desk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUI, LIA = "whatsapp:+5511987650001", "whatsapp:+5511987650002"
 TEAM = "/operator/team/"
 Opens = Callable[..., Page]
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
 
 
 @pytest.fixture
@@ -38,28 +33,6 @@ def bia() -> Operator:
 @pytest.fixture
 def caio() -> Operator:
     return builders.make_operator("caio", staff=True)
-
-
-@pytest.fixture
-def opens(live_desk: Desk, new_context: Callable[..., BrowserContext]) -> Iterator[Opens]:
-    """Each in a browser of their own. Whatever one complains about fails the test."""
-    said: list[str] = []
-
-    def opened(operator: Operator, path: str = "/operator/", **options: Any) -> Page:
-        context = new_context(**options)
-        sign_in(context, operator, live_desk.url)
-        page = context.new_page()
-        page.on("console", lambda text: said.append(text.text) if "Security" in text.text else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(live_desk.url + path)
-        return page
-
-    yield opened
-    assert said == []
-
-
-def chat(conversation: Conversation) -> str:
-    return f"/operator/c/{conversation.public_id}/"
 
 
 def writes(page: Page, text: str) -> None:

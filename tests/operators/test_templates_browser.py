@@ -22,11 +22,6 @@ UPDATE = "Oi, {{nome}}! Temos uma novidade sobre o pedido {{pedido}}: {{novidade
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def closed(ana: Operator) -> Conversation:
     conversation = builders.make_held(ana)
     Handoff.objects.filter(open_for=conversation).update(slots={"Pedido": "47990"})

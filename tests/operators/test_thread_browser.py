@@ -17,11 +17,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Console = Callable[..., Page]
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
 def shown(page: Page) -> list[int]:
     """The numbers of the bubbles on the page, from top to bottom."""
     return [

@@ -15,17 +15,6 @@ from tests import builders
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ana")]
 
 
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def page(panel: Client, conversation: Conversation) -> str:
     return panel.get(f"/operator/c/{conversation.public_id}/").content.decode()
 

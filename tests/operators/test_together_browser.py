@@ -14,20 +14,14 @@ from conversations.models import Conversation, Note
 from operators import desk, drafts, presence
 from operators.models import Draft, Operator, Presence, Viewing
 from tests import axe, builders
-from tests.intercepting import intercept
+from tests.browsing import HIDDEN, box, chat, intercept, streaming, wait_for
 from tests.operators.conftest import Desk, sign_in
-from tests.operators.test_live_browser import HIDDEN, box, chat, streaming, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUI = "whatsapp:+5511987650001"
 NOTE = "Falta confirmar o endereço."
 AT_ONCE = 2_000
 Opened = Callable[..., Page]
-
-
-@pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
 
 
 @pytest.fixture

@@ -19,21 +19,10 @@ RUI = "whatsapp:+5511987650001"
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def bia() -> Operator:
     bia = builders.make_operator("bia")
     presence.beat(bia, now=clock.now())
     return bia
-
-
-@pytest.fixture
-def panel(client: Client, ana: Operator) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def place(conversation: Conversation) -> str:

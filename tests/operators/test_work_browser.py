@@ -30,11 +30,6 @@ def _fresh_hour() -> None:
 
 
 @pytest.fixture
-def ana() -> Operator:
-    return builders.make_operator("ana")
-
-
-@pytest.fixture
 def caio() -> Operator:
     return builders.make_operator("caio", staff=True)
 

@@ -14,9 +14,8 @@ from conversations.models import Author, Conversation
 from operators import desk, drafts
 from operators.models import CannedReply, Draft, Operator
 from tests import builders
-from tests.intercepting import intercept
+from tests.browsing import chat, intercept, streaming
 from tests.operators.conftest import Desk, sign_in
-from tests.operators.test_live_browser import streaming
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUI = "whatsapp:+5511987650001"
@@ -40,10 +39,6 @@ def page(console: Console, ana: Operator, held: Conversation) -> Page:
     found = console(ana, chat(held))
     loaded(found)
     return found
-
-
-def chat(conversation: Conversation) -> str:
-    return f"/operator/c/{conversation.public_id}/"
 
 
 def loaded(page: Page) -> None:

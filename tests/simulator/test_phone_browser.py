@@ -12,7 +12,7 @@ from handoffflow.simulator.standin import StandIn
 from operators.models import Operator
 from tests import axe, builders
 from tests import standin as shared
-from tests.intercepting import intercept
+from tests.browsing import intercept
 from tests.simulator.conftest import ListeningDesk
 from tests.standin import sdk
 
