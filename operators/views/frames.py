@@ -103,7 +103,8 @@ def _bubble(
     items = bubbles.thread(around, scene.lines, contact=name, now=now, new_after=None)
     holder = conversation.operator
     context = {
-        "items": _last(items),
+        # A bubble that is shown already stands under its pill.
+        "items": _last(items) if event.kind in NEW else items[-1:],
         "id": str(conversation.public_id),
         "can_act": audience.mine,
         "dock": panes.dock_of(conversation, holder, now) if audience.mine and holder else "",

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from conversations import clock, notes
-from conversations.models import Event
+from conversations import clock, notes, statuses
+from conversations.models import Conversation, Event
 from operators import desk, presence
 from operators.grants import Audience
 from operators.models import Operator
@@ -57,6 +58,24 @@ class TestDrawing:
 
         assert 'class=\\"m in gap\\"' in first
         assert 'class=\\"m in\\"' in second
+
+    def test_puts_the_day_over_its_first_bubble_once_and_not_again_with_each_tick(self) -> None:
+        now, ana = clock.now(), builders.make_operator("ana")
+        held = builders.make_held(ana, now=now - timedelta(days=1))
+        Conversation.objects.filter(pk=held.pk).update(window_expires_at=now + timedelta(hours=1))
+        held.refresh_from_db()
+        key = {"epoch": held.epoch, "client_key": None}
+        said = desk.reply(held, operator=ana, door="api", body="Bom dia!", now=now, **key)[0]
+        accepted = newest()
+        statuses.observe(said, status="sent", code=None, cause=statuses.REPORTED, now=now)
+        sent = newest()
+
+        drawn = frames.draw({accepted: {HERS}, sent: {HERS}}, now)
+
+        assert [event.kind for event in (accepted, sent)] == ["message.accepted", "message.status"]
+        assert drawn[accepted.pk, HERS].count('class=\\"day\\"') == 1
+        assert 'class=\\"day\\"' not in drawn[sent.pk, HERS]
+        assert f"m-{said.public_id}" in drawn[sent.pk, HERS]
 
     def test_leaves_the_row_of_an_offer_to_the_list_of_each(self, said: Event) -> None:
         ana = Operator.objects.get(username="ana")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -113,6 +114,22 @@ class TestAMessage:
 
         assert bubble.evaluate("node => node.sameAsBefore")
         assert [url for url in requests if "/thread" in url] == []
+
+    def test_of_ours_that_begins_a_day_keeps_one_pill_above_it(
+        self, ana: Operator, live_desk: Desk, console: Console
+    ) -> None:
+        held = builders.make_held(ana, now=clock.now() - timedelta(days=1))
+        Conversation.objects.filter(pk=held.pk).update(window_expires_at=clock.now() + timedelta(hours=1))
+        page = console(ana, chat(held))
+        streaming(page, live_desk)
+
+        sent = reply(held, ana, "Prontinho!")
+        bubble = page.locator(f"#m-{sent.public_id}")
+        for status, said in (("sent", "Enviada"), ("delivered", "Entregue"), ("read", "Lida")):
+            reports(held, status)
+            expect(bubble.get_by_role("img", name=said)).to_be_visible()
+
+        expect(page.locator("#bubbles .day")).to_have_text(["Ontem", "Hoje"])
 
     def test_that_failed_says_why(self, ana: Operator, live_desk: Desk, console: Console) -> None:
         held = builders.make_held(ana)
