@@ -125,19 +125,26 @@ class _Answer(Lenient):
 
 
 def answer(body: bytes, *, state: Mapping[str, Any]) -> Reply:
-    """The bot's reply; an empty body is one that says nothing yet. Rubbish for what is none."""
+    """The bot's reply; an empty body or object is one that says nothing yet. Rubbish for what is none.
+
+    An object with none of our members is a workflow's own answer, or its error: taken for silence, nobody would answer
+    the customer.
+    """
     if len(body) > LONGEST_ANSWER:
         raise Rubbish("too_large")
     if not body.strip():
         return Reply(state=dict(state))
     try:
-        found = _Answer.model_validate(jsons.read(body))
+        given = jsons.read(body)
+        found = _Answer.model_validate(given)
     except jsons.BadJson as bad:
         raise Rubbish(bad.code) from None
     except ValidationError as error:
         raise Rubbish(
             "invalid: " + ", ".join(sorted({_place(one["loc"]) for one in error.errors()}))
         ) from None
+    if given and not found.model_fields_set:
+        raise Rubbish("no_member")
     return Reply(
         messages=tuple(one if isinstance(one, str) else one.body for one in found.messages),
         state=dict(state),

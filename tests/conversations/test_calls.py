@@ -130,8 +130,11 @@ class TestAQuestion:
 
 
 class TestWhatTheBotMaySay:
-    def test_nothing(self, bot: Bot) -> None:
-        bot.says = [Said(b"", status=204)]
+    @pytest.mark.parametrize(
+        "said", [Said(b"", status=204), Said(b"{}"), Said({"messages": [], "mine": 1})], ids=str
+    )
+    def test_nothing(self, bot: Bot, said: Said) -> None:
+        bot.says = [said]
         asks()
         turn_comes()
 
@@ -191,6 +194,9 @@ class TestWhatTheBotMaySay:
 
 RUBBISH = {
     "no_json": b"<html>",
+    "error": b'{"error": "internal"}',
+    "n8n": b'{"message": "Workflow was started"}',
+    "misnamed": b'{"reply": "Seu pedido saiu."}',
     "list": b"[]",
     "nan": b'{"attributes": {"x": NaN}}',
     "twice": b'{"messages": [], "messages": ["a"]}',
