@@ -24,6 +24,11 @@ def lets(sender: Sender, now: datetime) -> bool:
     return bool(over.update(bot_rests_until=now + REST))
 
 
+def rests(sender: Sender, now: datetime) -> bool:
+    """Whether it was given up meanwhile: whoever waits for another attempt then waits no longer."""
+    return sender.bot_rests_until is not None and now < sender.bot_rests_until
+
+
 def answered(sender: Sender) -> None:
     """It works (again)."""
     if sender.bot_failures or sender.bot_rests_until:

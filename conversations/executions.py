@@ -46,6 +46,8 @@ LOOKS = tuple(timedelta(seconds=seconds) for seconds in (5, 30))
 an execution by then."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 600.0
 ATTEMPTS = 3
+PATIENCE = timedelta(seconds=35)
+"""With a flow that cannot be started, for a customer who writes on: each message begins the attempts anew."""
 EARLIER = timedelta(seconds=5)
 """Clocks differ by less."""
 MOMENT = timedelta(seconds=1)
@@ -237,7 +239,8 @@ def _not_started(row: BotTurn, asked: Question, problem: CannotRead, now: dateti
         HTTPStatus.BAD_REQUEST <= problem.status < HTTPStatus.INTERNAL_SERVER_ERROR
         and problem.status != HTTPStatus.TOO_MANY_REQUESTS
     )
-    if not hopeless and row.attempts < ATTEMPTS:
+    patient = now - BotTurn.objects.fails(row, since=now) < PATIENCE
+    if not hopeless and patient and row.attempts < ATTEMPTS:
         leases.reschedule(row, clock.now() + leases.back_off(row.attempts, retry_after=problem.retry_after))
         return
     logger.warning("a flow was not started after %s attempts: %s", row.attempts, problem.cause)

@@ -46,6 +46,11 @@ class BotTurnQuerySet(models.QuerySet["BotTurn"]):
                 due_at=due_at,
             )
 
+    def fails(self, turn: BotTurn, *, since: datetime) -> datetime:
+        """It was asked in vain at ``since``, by whoever held it then; says since when it has been."""
+        self.filter(pk=turn.pk, failing_since=None).update(failing_since=since)
+        return turn.failing_since or since
+
     def close(self, conversation: Conversation) -> None:
         """Nobody waits for the bot any more; an answer under way finds its lease number gone."""
         self.filter(open_for=conversation).update(
@@ -64,6 +69,8 @@ class BotTurn(Due, Public):
     cause_seq = models.PositiveIntegerField()
     epoch = models.PositiveIntegerField()
     latest_at = models.DateTimeField()
+    failing_since = models.DateTimeField(null=True, editable=False)
+    """When it was first asked in vain. Newer messages move the question on, not this: somebody waits since then."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = BotTurnQuerySet.as_manager()

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from conversations import breaker, calls, clock, leases, prompting
+from conversations import breaker, calls, clock, leases, prompting, work
 from conversations.bots import wire
 from conversations.contract import Release
 from conversations.models import Author, BotTurn, Conversation, Handoff, Mode, Sender
@@ -293,3 +294,89 @@ class TestABotThatIsAway:
         assert len(bot.asked) == breaker.PATIENCE + 1
         assert Sender.objects.get().bot_rests_until is None
         assert Sender.objects.get().bot_failures == 0
+
+    def test_gives_up_those_it_keeps_waiting_as_well(self, bot: Bot) -> None:
+        bot.says = [Said(status=503)]
+        asks()
+        turn_comes()
+        Sender.objects.update(bot_rests_until=clock.now() + timedelta(minutes=1))
+
+        turn_comes()
+
+        assert handed_over() == "bot_failure"
+        assert len(bot.asked) == 1
+
+
+class TestACustomerWhoWritesOn:
+    """Each message moves the question on, and its attempts begin anew."""
+
+    def test_has_a_person_within_the_time_that_is_said(self, bot: Bot) -> None:
+        bot.says = [Said(status=503)]
+
+        for after in range(5, 100, 5):
+            asks("alô?")
+            turn_comes(after)
+            if handed_over():
+                break
+
+        assert handed_over() == "bot_failure"
+        assert after - 5 <= 35
+
+    def test_is_not_kept_by_the_last_question_either(self, bot: Bot) -> None:
+        now = clock.now()
+        row = BotTurn(failing_since=now - timedelta(seconds=31))
+
+        assert calls._seconds(row, Sender.objects.get(), now) == 4
+
+    def test_waits_for_a_bot_that_is_only_slower_than_they_are(self, bot: Bot) -> None:
+        asks("oi")
+        [row] = BotTurn.objects.all()
+        row.failing_since = clock.now() - timedelta(seconds=30)
+        row.save()
+        assert leases.claim(row)
+        question = calls._question(row, clock.now())
+        assert question is not None
+        asks("alô?")
+
+        calls._answered(row, question, wire.answer(b'{"messages": ["oi!"]}', state={}))
+
+        assert BotTurn.objects.get().failing_since is None
+
+
+class TestABotThatHangs:
+    @pytest.fixture
+    def others(self, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> Conversation:
+        """A customer of another number, after five of this one."""
+        monkeypatch.setattr(calls, "EACH", 2)
+        for number in range(5):
+            builders.says("oi", address=f"whatsapp:+551190000000{number}")
+        asks()
+        sender = Sender.objects.get()
+        sender.pk, sender.public_id, sender.address = None, uuid4(), "whatsapp:+551150280009"
+        sender.save()
+        conversation = builders.thread()
+        Conversation.objects.filter(pk=conversation.pk).update(sender=sender)
+        return conversation
+
+    def begun(self) -> list[BotTurn]:
+        taken, _next = work.claim_due(work.handlers["call"], clock.now() + timedelta(seconds=5), limit=50)
+        return taken
+
+    def test_keeps_no_places_from_those_of_others(self, others: Conversation) -> None:
+        begun = self.begun()
+
+        assert len(begun) == 3
+        assert begun[-1].conversation == others
+        assert self.begun() == []
+
+    def test_is_asked_again_before_it_is_asked_by_more(self, others: Conversation) -> None:
+        first = {row.pk for row in self.begun()}
+        BotTurn.objects.filter(pk__in=first).update(leased_until=None)
+
+        assert {row.pk for row in self.begun()} == first
+
+    def test_lets_all_go_once_it_rests(self, others: Conversation) -> None:
+        self.begun()
+        Sender.objects.update(bot_rests_until=clock.now())
+
+        assert len(self.begun()) == 3

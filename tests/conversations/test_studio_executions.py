@@ -339,6 +339,21 @@ class TestARelease:
         assert (newest.reason, thread().mode) == ("bot_failure", Mode.QUEUED)
         assert Handoff.objects.get(number=1).told_at is None
 
+    def test_goes_to_a_person_although_the_customer_writes_on(
+        self, twilio: StandIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each message begins the attempts anew."""
+        fails(monkeypatch, "start", times=20)
+        finishes(self.ana, resume="bot_now")
+
+        for after in range(0, 60, 10):
+            worked(after=after)
+            if thread().mode == Mode.QUEUED:
+                break
+            says("alô?")
+
+        assert (thread().mode, after) == (Mode.QUEUED, 40)
+
     def test_goes_to_a_person_at_once_when_there_is_no_such_flow(self, twilio: StandIn) -> None:
         Sender.objects.update(flow_sid="FW" + "9" * 32)
         finishes(self.ana, resume="bot_now")
