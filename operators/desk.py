@@ -235,11 +235,12 @@ def hand_over_all(
     now: datetime,
     leaves: bool = False,
     by: Cause | None = None,
+    among: QuerySet[Conversation] | None = None,
 ) -> tuple[int, int]:
     """The end of a shift: hand on all that ``operator`` holds, to ``to`` or each to its queue.
 
     How many went, and how many stayed because there was no place for them. Whoever ``leaves`` is offline before the
-    first one goes: their queue would offer it to them again.
+    first one goes: their queue would offer it to them again. ``by`` hands on only what is ``among`` these.
     """
     if not note.strip():
         raise errors.NoteRequired
@@ -247,6 +248,8 @@ def hand_over_all(
         presence.choose(operator, PresenceStatus.OFFLINE, now=now)
     went = stayed = 0
     held = Conversation.objects.held_by(operator).with_parties().order_by("pk")
+    if among is not None:
+        held = held.filter(pk__in=among.order_by().values("pk"))
     for conversation in held:
         queue = conversation.queue or Queue.objects.default_of(operator.organization)
         target = to or queue

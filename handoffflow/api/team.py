@@ -176,6 +176,7 @@ def _hand_over(caller: Caller, agent_id: str, body: EndOfShift) -> HttpResponse:
         now=clock.now(),
         leaves=body.leaves,
         by=caller.cause(),
+        among=caller.conversations(),
     )
     return render.document(HandedOver(went=went, stayed=stayed))
 

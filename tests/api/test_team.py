@@ -180,6 +180,20 @@ class TestShift:
 
         assert (stays.json(), fresh(held).operator) == ({"went": 0, "stayed": 1}, ana)
 
+    def test_leaves_what_came_to_other_numbers_where_it_is(self, ana: Operator) -> None:
+        """A key of one number moves nothing of another's."""
+        held, elsewhere = make_held(ana), make_held(ana, address=SECOND)
+        spare = Sender.objects.create(
+            organization=Organization.default(), address="whatsapp:+2", account_sid="AC3", name="x"
+        )
+        Conversation.objects.filter(pk=elsewhere.pk).update(sender=spare)
+
+        answer = caller("admin", sender=held.sender).post(at(ana, "/shift"), {"note": "x"})
+
+        assert answer.json() == {"went": 1, "stayed": 0}
+        assert (fresh(held).mode, fresh(elsewhere).operator) == (Mode.QUEUED, ana)
+        assert Note.objects.get().conversation == held
+
     def test_is_told_in_the_supervisors_name(self, ana: Operator) -> None:
         held, caio = make_held(ana), make_operator("caio", staff=True)
 
