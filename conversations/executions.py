@@ -92,9 +92,9 @@ async def run(row: StudioCall, now: datetime) -> None:
 def _where(row: StudioCall) -> Where:
     conversation = row.conversation
     before = None
-    if conversation.mode == Mode.BOT:
+    if conversation.mode == Mode.BOT and not conversation.contact.opted_out_at:
         ended = Handoff.objects.filter(conversation=conversation, open_for=None).order_by("-number").first()
-        before = ended.released_at if ended else None
+        before = max(row.asked_at, ended.released_at if ended and ended.released_at else row.asked_at)
     addresses = set(
         contacts.addresses_of(conversation.contact, conversation.sender_id).values_list("value", flat=True)
     )

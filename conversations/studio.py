@@ -117,7 +117,7 @@ def gate(asked: Asked, *, now: datetime) -> dict[str, str]:
     intake.receive(asked.form, sender=asked.sender, now=now)
     conversation = contacts.reach(asked.sender, address)
     held = Conversation.objects.filter(mode=Mode.BOT).take(conversation.pk, 0)
-    if held is None or not held.sender.flow:
+    if held is None or not held.sender.flow or held.contact.opted_out_at:
         return {"owner": "human"}
     message = Message.objects.filter(provider_sid=_sid(asked.form)).first()
     ended = questions.to_tell(held) or _told_with(held, message)

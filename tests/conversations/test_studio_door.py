@@ -245,6 +245,10 @@ class TestTheGate:
         assert Message.objects.get().body == "oi"
         assert not BotTurn.objects.exclude(open_for=None).exists()
 
+    def test_is_shut_while_the_customer_wants_silence(self) -> None:
+        assert returned(redirected(f"step=gate{IDS}", form("parar"))) == {"owner": "human"}
+        assert returned(redirected(f"step=gate{IDS}", form("oi"))) == {"owner": "bot"}
+
     def test_is_noted_until_messages_come_to_us_first(self) -> None:
         redirected(f"step=gate{IDS}", form("oi"))
         assert Sender.objects.get().gated

@@ -201,12 +201,38 @@ class TestAHandoff:
         reaches_the_flow(twilio)
         asks_for_a_person()
         handoffs.cancel(thread(), cause=builders.CUSTOMER, now=clock.now())
-        Handoff.objects.update(released_at=clock.now() - timedelta(seconds=2))
+        before = clock.now() - timedelta(seconds=2)
+        StudioCall.objects.update(asked_at=before)
+        Handoff.objects.update(released_at=before)
         old = twilio.studio.executions()[0]["sid"]
         twilio.studio.end(old)
         twilio.studio.deliver(twilio.account, FLOW, form("oi"), {})
 
         worked()
+
+        assert running(twilio) == ["menu"]
+
+    def test_of_yesterday_does_not_keep_the_flow_from_falling_silent(self, twilio: StandIn) -> None:
+        ana = make_operator("ana")
+        says("oi")
+        takes(ana)
+        finishes(ana, resume="close")
+        Handoff.objects.update(released_at=clock.now() - timedelta(days=1))
+        reaches_the_flow(twilio)
+        says("parar")
+
+        worked()
+
+        assert running(twilio) == []
+
+    def test_leaves_what_a_customer_began_who_asked_for_silence_before(self, twilio: StandIn) -> None:
+        reaches_the_flow(twilio)
+        says("parar")
+        worked()
+        StudioCall.objects.update(asked_at=clock.now() - timedelta(seconds=2))
+        reaches_the_flow(twilio, "voltei")
+
+        worked(after=40)
 
         assert running(twilio) == ["menu"]
 
