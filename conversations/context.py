@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import Max
 
 from conversations.bots import base
 from conversations.bots.base import Line, ReleaseContext
+from conversations.contract import Release
 from conversations.models import Author, Conversation, Handoff, Message, Status
 
 HISTORY = 30
 SINCE = 20
+TOGETHER = 9
 BRIEF = 300
 
 
@@ -50,9 +52,33 @@ def line(message: Message) -> Line:
     )
 
 
+def settled(handoff: Handoff) -> Release:
+    """What people settled: in this service, and in those before it that the bot is told of together with it."""
+    together = Handoff.objects.filter(
+        conversation_id=handoff.conversation_id,
+        open_for=None,
+        told_at=handoff.told_at,
+        number__lt=handoff.number,
+    )
+    served = list(together.exclude(first_handoff_at=None).order_by("-number")[:TOGETHER])
+    outs = [one.context_out for one in (*reversed(served), handoff)]
+    return Release(
+        outcome=handoff.outcome,
+        summary="\n".join(out["summary"] for out in outs if out.get("summary")),
+        facts={name: value for out in outs for name, value in out.get("facts", {}).items()},
+        promises=_every(outs, "promises"),
+        do_not_repeat=_every(outs, "do_not_repeat"),
+        resume=handoff.resume or "wait",
+    )
+
+
+def _every(outs: list[dict[str, Any]], member: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for out in outs for text in out.get(member, ())))
+
+
 def end_of_service(handoff: Handoff) -> ReleaseContext:
     """The factual end marker: who served, from when to when, what was settled, what was said."""
-    settled = handoff.context_out
+    release = settled(handoff)
     started = handoff.first_handoff_at or handoff.requested_at
     said = (
         Message.objects.filter(
@@ -64,12 +90,12 @@ def end_of_service(handoff: Handoff) -> ReleaseContext:
         .newest_first()[:SINCE]
     )
     return ReleaseContext(
-        outcome=handoff.outcome,
-        summary=settled.get("summary", ""),
-        facts=settled.get("facts", {}),
-        promises=tuple(settled.get("promises", ())),
-        do_not_repeat=tuple(settled.get("do_not_repeat", ())),
-        resume=cast(base.Resume, handoff.resume or "wait"),
+        outcome=release.outcome,
+        summary=release.summary,
+        facts=release.facts,
+        promises=release.promises,
+        do_not_repeat=release.do_not_repeat,
+        resume=cast(base.Resume, release.resume),
         human_started_at=handoff.first_handoff_at,
         human_ended_at=handoff.released_at,
         operator=str(handoff.operator.public_id) if handoff.operator else "",

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
-from conversations import contacts, handoffs, intake, questions
+from conversations import contacts, context, handoffs, intake, questions
 from conversations.atomically import atomically
 from conversations.bots.base import BOT_ASKED, HandoffRequest
 from conversations.contract import Cause
@@ -139,13 +139,13 @@ def _told_with(conversation: Conversation, message: Message | None) -> Handoff |
 
 def returned(ended: Handoff) -> dict[str, str]:
     """How a service ended, as a flow can be told in an address: plain values, and short ones."""
-    settled = ended.context_out
+    settled = context.settled(ended)
     return {
         "released": "true",
-        "outcome": ended.outcome,
+        "outcome": settled.outcome,
         "resume": ended.resume,
-        "summary": str(settled.get("summary", ""))[:LONGEST_RETURNED],
-        "promises": "; ".join(map(str, settled.get("promises", ())))[:LONGEST_RETURNED],
+        "summary": settled.summary[:LONGEST_RETURNED],
+        "promises": "; ".join(settled.promises)[:LONGEST_RETURNED],
         "human_ended_at": ended.released_at.isoformat() if ended.released_at else "",
     }
 

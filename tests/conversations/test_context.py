@@ -177,6 +177,37 @@ class TestEndOfService:
         spoken = [(line.author, line.text) for line in told.messages_since]
         assert spoken == [("customer", "é urgente"), ("operator", "Já resolvo.")]
 
+    def test_tells_of_services_that_followed_each_other_in_one(self) -> None:
+        """The bot hears of the end of service once, and nothing that was settled before is lost."""
+        ana = make_operator("ana")
+        released(
+            make_held(ana),
+            summary="Endereço trocado.",
+            facts={"pedido": "123", "loja": "centro"},
+            promises=("Entrega na sexta",),
+        )
+        conversation = thread()
+        assert context.end_of_service(Handoff.objects.get()).facts == {"pedido": "123", "loja": "centro"}
+        desk.claim(conversation, operator=ana, door="panel", now=clock.now())
+        second = released(
+            fresh(conversation), summary="Nota enviada.", facts={"pedido": "124"}, promises=("Ligar",)
+        )
+
+        told = context.end_of_service(second)
+
+        assert told.summary == "Endereço trocado.\nNota enviada."
+        assert told.facts == {"pedido": "124", "loja": "centro"}
+        assert told.promises == ("Entrega na sexta", "Ligar")
+        assert told.human_started_at == second.first_handoff_at
+
+    def test_does_not_tell_again_what_was_told(self) -> None:
+        ana = make_operator("ana")
+        released(make_held(ana), facts={"pedido": "123"})
+        Handoff.objects.update(told_at=clock.now())
+        desk.claim(thread(), operator=ana, door="panel", now=clock.now())
+
+        assert context.end_of_service(released(thread(), summary="Nota enviada.")).facts == {}
+
     def test_of_a_wait_that_nobody_ended_has_no_person_in_it(self) -> None:
         says("atendente")
         says("voltar")
