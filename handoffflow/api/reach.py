@@ -48,6 +48,12 @@ def supervised(caller: Caller) -> None:
         raise Refused("scope")
 
 
+def company_wide(caller: Caller) -> None:
+    """What is the whole company's: a key of one sender decides nothing about it."""
+    if caller.key is not None and not caller.sees_all:
+        raise Refused("scope")
+
+
 def team(caller: Caller) -> QuerySet[Operator]:
     return Operator.objects.for_organization(caller.organization).filter(is_active=True)
 

@@ -101,7 +101,7 @@ def get_agent(request: ApiRequest, agent_id: str) -> HttpResponse:
 )
 def set_availability(request: ApiRequest, agent_id: str, body: Availability) -> HttpResponse:
     """Available, on break or offline; an open panel keeps it up, else repeat it within a minute. In a session only
-    your own; of others with scope admin."""
+    your own; of others with a key of scope admin that belongs to no sender."""
     return once.perform(request, lambda: _choose(request.auth, agent_id, body))
 
 
@@ -124,7 +124,8 @@ def take_next(request: ApiRequest, agent_id: str, body: reach.Nothing = reach.NO
     openapi_extra=openapi.codes("unknown_agent", "note_required"),
 )
 def end_shift(request: ApiRequest, agent_id: str, body: EndOfShift) -> HttpResponse:
-    """Hand on all that an agent holds. Scope admin, or a supervisor."""
+    """Hand on all that an agent holds and you may see. Scope admin, or a supervisor; `leaves` not with a key of one
+    sender."""
     return once.perform(request, lambda: _hand_over(request.auth, agent_id, body))
 
 
@@ -141,12 +142,18 @@ def read_mentions(request: ApiRequest, conv_id: str, body: reach.InTheNameOf = r
 
 def _choose(caller: Caller, agent_id: str, body: Availability) -> HttpResponse:
     if caller.key is not None:
-        reach.supervised(caller)
+        _may_send_away(caller)
     agent = reach.one(reach.team(caller), agent_id)
     if caller.operator is not None and agent != caller.operator:
         raise Refused("scope")
     presence.choose(agent, PresenceStatus(body.status), now=clock.now())
     return _answer(agent)
+
+
+def _may_send_away(caller: Caller) -> None:
+    """What somebody offline leaves unanswered goes back to its queue, on whichever number it came in."""
+    reach.supervised(caller)
+    reach.company_wide(caller)
 
 
 def _next(caller: Caller, agent_id: str) -> HttpResponse:
@@ -162,6 +169,8 @@ def _next(caller: Caller, agent_id: str) -> HttpResponse:
 
 
 def _hand_over(caller: Caller, agent_id: str, body: EndOfShift) -> HttpResponse:
+    if body.leaves:
+        _may_send_away(caller)
     reach.supervised(caller)
     everybody = Operator.objects.for_organization(caller.organization).select_related("organization")
     person = reach.one(everybody, agent_id)

@@ -98,6 +98,16 @@ class TestAvailability:
         assert presence.state(ana, clock.now()) == "offline"
         assert caller("admin").post(at(ana, "/availability"), wanted).json()["status"] == "available"
 
+    def test_is_not_for_a_key_of_one_sender(self, ana: Operator) -> None:
+        """What she leaves unanswered goes back to its queue, on every number."""
+        presence.beat(ana, now=clock.now())
+        held = make_held(ana)
+        key = caller("admin", sender=held.sender)
+
+        assert code(key.post(at(ana, "/availability"), {"status": "offline"})) == "scope"
+        assert code(key.post(at(ana, "/shift"), {"note": "x", "leaves": True})) == "scope"
+        assert (presence.state(ana, clock.now()), fresh(held).operator) == ("available", ana)
+
     def test_ends_by_itself(self, ana: Operator) -> None:
         session(ana).post(at(ana, "/availability"), {"status": "available"})
 
