@@ -7,6 +7,7 @@ text and decides. A sent one leaves its row behind, empty, so that the numbers g
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, Subquery
@@ -67,6 +68,12 @@ def sent(
 def of(conversation: Conversation, operator: Operator) -> dict[str, Draft]:
     """By kind."""
     found = Draft.objects.filter(conversation=conversation, operator=operator)
+    return {draft.kind: draft for draft in found}
+
+
+def left_in(public_id: UUID, operator: Operator) -> dict[str, Draft]:
+    """By kind, in a conversation that they need not see any more: their own words are theirs."""
+    found = Draft.objects.filter(conversation__public_id=public_id, operator=operator)
     return {draft.kind: draft for draft in found}
 
 

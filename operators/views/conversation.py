@@ -15,7 +15,7 @@ from conversations.contract import Cause
 from conversations.models import Conversation, Message
 from operators import desk, forms, http, reading, writing
 from operators.http import OperatorRequest, operator_required
-from operators.views import failures, markup, pages, panes, templates, wording
+from operators.views import failures, gone, markup, pages, panes, templates, wording
 from operators.views.refusals import refusable
 
 
@@ -50,13 +50,16 @@ def page(request: OperatorRequest, public_id: UUID) -> HttpResponse:
 @operator_required
 @require_GET
 def thread(request: OperatorRequest, public_id: UUID) -> HttpResponse:
-    """What brings the open conversation up to date; 304 while it is. One that goes on in another is left for that."""
+    """What brings the open conversation up to date; 304 while it is. One that goes on in another is left for that, and
+    one that has gone where they see nothing for a card."""
     try:
         conversation = pages.find(request, public_id)
     except Http404:
-        return pages.goes_on(request, public_id)
+        return gone.away(request, public_id)
     now = clock.now()
     told = request.GET
+    if told.get("dock") == gone.CARD and http.wants_fragment(request):
+        return gone.back(request, conversation)
     shown = told.get("after"), told.get("new"), told.get("dock")
     tag = http.etag(panes.validator(conversation, request.operator, now), shown)
     response = http.unchanged(request, tag)

@@ -41,6 +41,7 @@ function remember() {
 
 function reopen() {
   const id = conversation();
+  if (gone()) return rescue();
   if (noting() && mode.id !== id) mode = { id, kind: noter().dataset.writing };
   if (!noter() || mode.id !== id || !mode.kind) return;
   if (mode.kind === "whisper" && !noter().elements.whisper_to) {
@@ -52,6 +53,16 @@ function reopen() {
   if (left?.id !== id || document.activeElement === noteBox() || document.activeElement !== document.body) return;
   noteBox().focus();
   noteBox().setSelectionRange(left.from, left.to);
+}
+
+const gone = () => find("#dock")?.dataset.dock === "gone";
+
+/** Who may no longer see a chat keeps what they were writing in it: a note as well. */
+function rescue() {
+  const { id, kind } = mode;
+  if (id !== conversation() || !kind) return;
+  mode = { id: "", kind: "" };
+  showKept([find("#kept-text").value, begun(id, kind)].filter(Boolean).join("\n\n"));
 }
 
 function begin(event) {
@@ -85,6 +96,10 @@ document.addEventListener("htmx:config:request", (event) => {
 document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => end(ctx));
 document.addEventListener("input", ({ target }) => {
   if (target.id === "note-text" && !("early" in noter().dataset)) keep(conversation(), target.value, noter().dataset.writing);
+});
+document.addEventListener("console:typed", ({ detail: { id, kind } }) => {
+  // What the server refused after the box had gone comes back to the card.
+  if (kind === "reply" && id === conversation() && gone()) showKept(read(id).text);
 });
 if (noting() && !("early" in noter().dataset)) {
   // A page that came with the note open: what was typed here before goes into it, unless it brought a text back.

@@ -5,7 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from conversations import clock, delivery
 from conversations.models import (
@@ -19,8 +21,8 @@ from conversations.models import (
     Mode,
     Status,
 )
-from operators import desk
-from operators.models import Operator
+from operators import desk, drafts
+from operators.models import Draft, Operator
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -237,6 +239,67 @@ class TestTheThread:
 
         assert "chegou atrasada" in page
         assert " cut" in page
+
+
+class TestAChatThatIsNoLongerMineToSee:
+    @pytest.fixture
+    def moved(self, ana: Operator) -> Conversation:
+        """Ana had it open; now it is in a queue that she does not serve."""
+        held = builders.make_held(ana)
+        drafts.save(held, operator=ana, kind=Draft.Kind.REPLY, text="Vou ver", seen=0, now=clock.now())
+        caio, queue = builders.make_operator("caio", staff=True), builders.make_queue("Financeiro")
+        desk.transfer(
+            held,
+            by=desk.cause(caio, "panel"),
+            author=caio,
+            operator=ana,
+            to=queue,
+            note="É cobrança.",
+            now=clock.now(),
+        )
+        return held
+
+    def test_gives_way_to_a_card_that_keeps_what_was_typed(self, panel: Client, moved: Conversation) -> None:
+        response = panel.get(place(moved, "thread?dock=compose"), headers=FRAGMENT)
+
+        parts = text(response)
+        assert response.status_code == 200
+        assert int(response["X-Seq"]) > moved.seq
+        assert 'data-dock="gone"' in parts
+        assert "Vou ver" in parts
+        assert "João" not in parts
+
+    def test_says_it_once(self, panel: Client, moved: Conversation) -> None:
+        again = panel.get(place(moved, "thread?dock=gone"), headers=FRAGMENT)
+
+        assert (again.status_code, again.content) == (204, b"")
+
+    def test_comes_back_as_a_whole(self, panel: Client, ana: Operator, moved: Conversation) -> None:
+        ana.queues.add(builders.fresh(moved).queue)
+
+        again = panel.get(place(moved, "thread?dock=gone"), headers=FRAGMENT)
+
+        assert 'hx-target="#pane"' in text(again)
+        assert int(again["X-Seq"]) > moved.seq
+
+    def test_does_not_exist_beside_that(self, panel: Client, moved: Conversation) -> None:
+        assert panel.get(place(moved, "thread?dock=compose")).status_code == 404
+        for action in ("", "release", "transfer"):
+            assert panel.get(place(moved, action), headers=FRAGMENT).status_code == 404
+        assert panel.post(place(moved, "send"), reply(moved, "Oi"), headers=FRAGMENT).status_code == 404
+
+    def test_is_to_a_stranger_as_what_nobody_made(self, client: Client, moved: Conversation) -> None:
+        client.force_login(builders.make_stranger())
+        told = []
+        for public_id in (str(moved.public_id), str(uuid4())):
+            with CaptureQueriesContext(connection) as asked:
+                response = client.get(f"/operator/c/{public_id}/thread?dock=compose", headers=FRAGMENT)
+            parts = text(response).replace(public_id, "")
+            told.append(
+                (response.status_code, sorted(response.headers), response["X-Seq"], parts, len(asked))
+            )
+
+        assert told[0] == told[1]
 
 
 class TestClaim:

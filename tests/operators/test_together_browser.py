@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from conversations import clock
-from conversations.models import Conversation, Note
+from conversations.models import Conversation, Note, Queue
 from operators import desk, drafts, presence
 from operators.models import Draft, Operator, Presence, Viewing
 from tests import axe, builders
-from tests.browsing import HIDDEN, box, chat, intercept, streaming, wait_for
+from tests.browsing import HIDDEN, answer_all, box, chat, hold_back, intercept, streaming, wait_for
 from tests.operators.conftest import Desk, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +58,7 @@ def offer_row(page: Page, conversation: Conversation) -> Locator:
     return page.locator(f"#row-{conversation.public_id}.offer")
 
 
-def transfer(conversation: Conversation, by: Operator, to: Operator) -> None:
+def transfer(conversation: Conversation, by: Operator, to: Operator | Queue) -> None:
     desk.transfer(
         conversation, by=desk.cause(by, "panel"), author=by, operator=by, to=to, note=NOTE, now=clock.now()
     )
@@ -144,6 +144,48 @@ class TestATransfer:
 
         expect(page.get_by_text("transferida para: bia")).to_be_visible()
         context.close()
+
+
+class TestAChatThatGoesWhereOneSeesNothing:
+    def test_leaves_a_card_with_what_was_being_written(
+        self, ana: Operator, bia: Operator, consoles: Opened
+    ) -> None:
+        held, queue = builders.make_held(ana), builders.make_queue("Financeiro")
+        hers = consoles(ana, chat(held))
+        box(hers).fill("Já vi aqui, falta")
+        hers.get_by_role("button", name="Nota interna").click()
+        hers.locator("#note-text").fill("ligar amanhã")
+
+        transfer(held, ana, queue)
+
+        expect(hers.get_by_label("Seu texto não foi enviado")).to_have_value(
+            "Já vi aqui, falta\n\nligar amanhã"
+        )
+        expect(hers.locator("#dock .lock")).to_be_visible()
+        expect(hers.locator("#bubbles .m, #chead .acts, #side, #message, #note-text")).to_have_count(0)
+        assert axe.broken(hers) == []
+
+        ana.queues.add(queue)
+        bia.queues.add(queue)
+        desk.claim(builders.fresh(held), operator=bia, door="panel", now=clock.now())
+
+        expect(hers.locator("#bubbles .m").first).to_be_visible()
+        expect(hers.locator("#side")).to_have_count(1)
+
+    def test_gives_back_what_was_on_its_way(self, ana: Operator, consoles: Opened) -> None:
+        held, queue = builders.make_held(ana), builders.make_queue("Financeiro")
+        hers = consoles(ana, chat(held))
+        sent = hold_back(hers, "**/send")
+        box(hers).fill("Já vi aqui")
+        box(hers).press("Enter")
+        wait_for(lambda: sent, hers)
+
+        transfer(held, ana, queue)
+        expect(hers.locator('#dock[data-dock="gone"]')).to_be_visible()
+        answer_all(sent)
+
+        expect(hers.get_by_label("Seu texto não foi enviado")).to_have_value("Já vi aqui")
+        assert "Já vi aqui" not in [message.body for message in builders.bubbles(held)]
 
 
 class TestBeingThere:
