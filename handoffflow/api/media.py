@@ -36,8 +36,8 @@ _fetching = threading.BoundedSemaphore(2)
     openapi_extra=openapi.file(),
 )
 def get_media(request: ApiRequest, conv_id: str, media_id: str) -> HttpResponseBase:
-    """The bytes of a stored file, as a download."""
-    conversation = request.auth.conversation(conv_id)
+    """The bytes of a stored file, as a download. Of one that was merged, too."""
+    conversation = request.auth.readable(conv_id)
     found = Attachment.objects.filter(message__conversation=conversation, state=AttachmentState.STORED)
     attachment = found.filter(public_id=media_id).first() if wire.is_id(media_id) else None
     if attachment is None:

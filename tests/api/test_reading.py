@@ -72,6 +72,23 @@ class TestMerged:
         stranger = caller("read", organization=Organization.objects.create(name="Outra"))
         assert code(stranger.get(place)) == code(stranger.get(f"{place}/messages")) == "not_found"
 
+    def test_keeps_its_files_where_its_messages_say(self, tmp_path: Path, settings: Any) -> None:
+        settings.MEDIA_ROOT = tmp_path
+        goes_on, old = make_waiting(address=address(1)), make_with_bot(address=address(2))
+        row = Attachment.objects.create(message=bubbles(old)[0], content_type="image/png")
+        media.keep(row, BytesIO(pictures.photo()[1]), now=clock.now())
+        merging.merge(goes_on, old, cause=CUSTOMER, now=clock.now())
+        place, reader = f"/conversations/{old.public_id}", caller("read")
+
+        [shown] = reader.get(f"{place}/messages").json()["items"][0]["media"]
+        file = f"/media/{shown['id']}"
+
+        assert shown["state"] == "stored"
+        assert reader.get(place + file).getvalue() == pictures.photo()[1]
+        stranger = caller("read", organization=Organization.objects.create(name="Outra"))
+        assert code(stranger.get(place + file)) == "not_found"
+        assert code(reader.get(f"/conversations/{goes_on.public_id}{file}")) == "not_found"
+
     def test_during_a_call_is_a_409_with_where_it_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ana, goes_on, old = (
             make_operator("ana"),
