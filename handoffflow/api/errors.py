@@ -144,7 +144,10 @@ CODES: dict[str, Problem] = {
     ),
     "internal": Problem(500, "Internal error", "That is our mistake; it has been noted."),
     "unavailable": Problem(
-        503, "Unavailable", "The database cannot be reached.", {"Retry-After": str(RETRY_AFTER)}
+        503,
+        "Unavailable",
+        "The database cannot be reached, or no stream is served here now. Try again after Retry-After.",
+        {"Retry-After": str(RETRY_AFTER)},
     ),
 }
 

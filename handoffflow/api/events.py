@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
@@ -60,7 +60,7 @@ def list_events(request: ApiRequest, filters: Query[EventFilter]) -> HttpRespons
 
 def _stream(request: ApiRequest, cursor: str | None) -> HttpResponseBase:
     if not isinstance(request, ASGIRequest) or not hub.running:
-        return HttpResponse(status=503, headers={"Retry-After": "5"})
+        raise Refused("unavailable", headers={"Retry-After": "5"})
     if cursor is not None and story.since(cursor, organization=request.auth.organization, limit=1).expired:
         raise Refused("cursor_expired", next=story.since(None, organization=request.auth.organization).cursor)
     return streaming.answer(*listening.enter(request.auth, request.session.session_key or ""), cursor)

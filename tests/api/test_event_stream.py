@@ -17,7 +17,7 @@ from handoffflow.models import ApiKey
 from operators import hub as hubs
 from operators.stream import hub
 from tests import builders
-from tests.api.calls import make_key
+from tests.api.calls import code, make_key
 from tests.operators.test_stream import Stream, live, says, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engine]
@@ -189,7 +189,7 @@ class TestTheEnd:
     def test_comes_before_it_begins_where_no_hub_runs(self, key: tuple[ApiKey, str]) -> None:
         response = Client().get(URL, headers=LIVE | {"Authorization": f"Bearer {key[1]}"})
 
-        assert response.status_code == 503
+        assert (response.status_code, code(response), response["Retry-After"]) == (503, "unavailable", "5")
         assert hub.running is False
 
     def test_is_told_to_a_stranger_as_to_everybody(self) -> None:
