@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from conversations import errors, events, messages, refusals
@@ -32,24 +33,72 @@ def add(
     now: datetime,
     whisper_to: Operator | None = None,
     mentioned: Collection[tuple[Operator, str]] = (),
+    client_key: str | None = None,
 ) -> Note:
     """Write a note for the team, or one that only ``whisper_to``, its author and supervisors read.
 
-    ``mentioned`` are told of it: who, and what the note calls them.
+    ``mentioned`` are told of it: who, and what the note calls them. A repeated ``client_key`` returns the first, and
+    nobody is told again.
     """
     if mentioned and whisper_to:
         raise errors.MentionRefused(name="")
-    taken = _take(conversation, NUMBERS)
-    kind = NoteKind.WHISPER if whisper_to else NoteKind.NOTE
-    note = write(
-        taken, author=author, body=body, kind=kind, seq=taken.seq - 1, now=now, whisper_to=whisper_to
-    )
+    text = messages.clean(body, longest=LONGEST)
+    repeated = _already_written(conversation, client_key, author, text, whisper_to)
+    if repeated:
+        return repeated
+    try:
+        with transaction.atomic():
+            taken = _take(conversation, NUMBERS)
+            kind = NoteKind.WHISPER if whisper_to else NoteKind.NOTE
+            note = write(
+                taken,
+                author=author,
+                body=text,
+                kind=kind,
+                seq=taken.seq - 1,
+                now=now,
+                whisper_to=whisper_to,
+                client_key=client_key,
+            )
+            _announce(taken, note, mentioned, cause=cause, now=now)
+    except IntegrityError:
+        # The same key at the same moment: whoever committed first has written it.
+        repeated = _already_written(conversation, client_key, author, text, whisper_to)
+        if not repeated:
+            raise
+        return repeated
+    return note
+
+
+def _announce(
+    taken: Conversation,
+    note: Note,
+    mentioned: Collection[tuple[Operator, str]],
+    *,
+    cause: Cause,
+    now: datetime,
+) -> None:
     for operator, said in mentioned:
         Mention.objects.create(note=note, operator=operator, said=said)
     told: dict[str, Any] = {"mentioned": [operator.pk for operator, _said in mentioned]} if mentioned else {}
+    kind = str(note.kind)
     events.record(
-        taken, "note.added", cause=cause, seq=taken.seq, now=now, note=note.pk, note_kind=str(kind), **told
+        taken, "note.added", cause=cause, seq=taken.seq, now=now, note=note.pk, note_kind=kind, **told
     )
+
+
+def _already_written(
+    conversation: Conversation,
+    client_key: str | None,
+    author: Operator | None,
+    text: str,
+    whisper_to: Operator | None,
+) -> Note | None:
+    if client_key is None:
+        return None
+    note = Note.objects.filter(conversation=conversation, client_key=client_key).first()
+    if note and (note.author, note.body, note.for_operator) != (author, text, whisper_to):
+        raise errors.KeyReused
     return note
 
 
@@ -62,6 +111,7 @@ def write(
     seq: int,
     now: datetime,
     whisper_to: Operator | None = None,
+    client_key: str | None = None,
 ) -> Note:
     """The note at ``seq``, in the transaction that has taken it."""
     return Note.objects.create(
@@ -71,6 +121,7 @@ def write(
         author=author,
         for_operator=whisper_to,
         body=messages.clean(body, longest=LONGEST),
+        client_key=client_key,
         created_at=now,
     )
 

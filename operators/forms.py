@@ -189,6 +189,7 @@ class NoteForm:
 
     body: str
     whisper_to: str
+    client_key: str | None
     draft: int
 
     @classmethod
@@ -196,6 +197,7 @@ class NoteForm:
         return cls(
             body=post.get("body") or "",
             whisper_to=_line(post, "whisper_to"),
+            client_key=_line(post, "client_key")[:LONGEST_KEY] or None,
             draft=number(post.get("draft")),
         )
 

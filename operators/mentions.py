@@ -42,6 +42,7 @@ def note(
     now: datetime,
     whisper_to: Operator | None = None,
     by: Cause | None = None,
+    client_key: str | None = None,
 ) -> Note:
     """A note of the team's, and the row of each colleague it names. ``author`` is None for an integration: ``by``."""
     text = messages.storable(body).replace("\r\n", "\n")
@@ -53,6 +54,7 @@ def note(
         now=now,
         whisper_to=whisper_to,
         mentioned=_meant(conversation, author, text),
+        client_key=client_key,
     )
 
 

@@ -50,9 +50,16 @@ def note(
     seen: int,
     now: datetime,
     whisper_to: Operator | None = None,
+    client_key: str | None = None,
 ) -> Note:
     written = mentions.note(
-        conversation, author=author, body=body, door="panel", now=now, whisper_to=whisper_to
+        conversation,
+        author=author,
+        body=body,
+        door="panel",
+        now=now,
+        whisper_to=whisper_to,
+        client_key=client_key,
     )
     kind = Draft.Kind.WHISPER if whisper_to else Draft.Kind.NOTE
     drafts.sent(conversation, operator=author, kind=kind, seen=seen, now=now)

@@ -43,6 +43,8 @@ class Note(Said):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="whispers"
     )
     body = models.TextField()
+    client_key = models.CharField(max_length=255, null=True, blank=True)
+    """Of whoever wrote it, so that writing it again is harmless."""
     created_at = models.DateTimeField()
     pinned_at = models.DateTimeField(null=True, blank=True)
     """Since when it stands at the top of what is known of the contact."""
@@ -55,4 +57,7 @@ class Note(Said):
     class Meta:
         verbose_name = _("note")
         verbose_name_plural = _("notes")
-        constraints = [models.UniqueConstraint(fields=["conversation", "seq"], name="note_seq")]
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "seq"], name="note_seq"),
+            models.UniqueConstraint(fields=["conversation", "client_key"], name="note_client_key"),
+        ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from conversations import clock, errors, notes
@@ -32,6 +34,7 @@ def note(request: OperatorRequest, public_id: UUID) -> HttpResponse:
             seen=form.draft,
             now=clock.now(),
             whisper_to=_reader(request, conversation, form),
+            client_key=form.client_key,
         )
     except errors.HandoffError as error:
         return _refuse(request, public_id, form, error)
@@ -84,9 +87,19 @@ def _refuse(
 ) -> HttpResponse:
     """For htmx the reason, beside the text that stays where it is; else the page with the text still in it."""
     now, conversation = clock.now(), pages.find(request, public_id)
-    said = {"note_reason": refusals.sentence(error), "note": form.body}
+    said: dict[str, Any] = {"note_reason": _sentence(error), "note": form.body}
     if http.wants_fragment(request):
         return render(request, "operator/_note_refused.html", said, status=error.status)
     context = pages.full_context(request, conversation, now)
-    kind = "whisper" if form.whisper_to else "note"
-    return render(request, "operator/console.html", context | said | {"writing": kind}, status=error.status)
+    said["writing"] = "whisper" if form.whisper_to else "note"
+    if not isinstance(error, errors.KeyReused):
+        said["note_key"] = form.client_key
+    return render(request, "operator/console.html", context | said, status=error.status)
+
+
+def _sentence(error: errors.HandoffError) -> str:
+    if isinstance(error, errors.KeyReused):
+        return _(
+            "An earlier text of this note has been saved: it is in the chat. Save again to add this one as well."
+        )
+    return refusals.sentence(error)

@@ -1,9 +1,10 @@
 // Notes: a form of their own beside the reply, and a draft of its own for each kind.
 import { begun, box, keep, read, see, seen, served, showKept, store } from "./composer.js";
-import { all, conversation, find } from "./page.js";
+import { all, conversation, find, user } from "./page.js";
 
 const noter = () => find("#noter"), noteBox = () => find("#note-text");
 const noting = () => noter() && !noter().hidden;
+const REFUSED = [409, 422];
 let mode = { id: "", kind: "" }, left = null;
 
 /** What is written from here on: a reply (""), a note, or a whisper where somebody may. */
@@ -65,16 +66,54 @@ function rescue() {
   showKept([find("#kept-text").value, begun(id, kind)].filter(Boolean).join("\n\n"));
 }
 
+// Saved once: one key until the server has said yes or no, also after a reload ------------------------------------
+
+const keys = new Map(), name = ({ id, kind }) => `note:${user}:${id}:${kind}`;
+const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function key(note) {
+  let kept = keys.get(name(note)) ?? random();
+  try {
+    kept = sessionStorage.getItem(name(note)) ?? kept;
+    sessionStorage.setItem(name(note), kept);
+  } catch {
+    keys.set(name(note), kept);  // no store: it lasts as long as this page
+  }
+  return kept;
+}
+
+function answered(note) {
+  keys.delete(name(note));
+  try {
+    sessionStorage.removeItem(name(note));
+  } catch {
+    // There is none.
+  }
+}
+
+/** Nobody knows whether it was saved: said beside the note, and not that the page has to be loaded anew. */
+function unsure(event) {
+  const { ctx } = event.detail, { note, response } = ctx ?? {};
+  if (!note || note.ended || (event.type === "htmx:before:response" && response.status < 500)) return;
+  if (conversation() !== note.id || !noter()) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  find("#note-notice").replaceChildren(find("template#unsaved").content.cloneNode(true));
+}
+
 function begin(event) {
   const { ctx } = event.detail, { body } = ctx.request, text = body.get("body") ?? "";
   if (!text.trim()) return event.preventDefault();
   const id = conversation(), kind = noter().dataset.writing;
   body.set("draft", seen(id, kind));
   ctx.note = { id, kind, text, draft: seen(id, kind) };
+  body.set("client_key", key(ctx.note));
 }
 
 function end({ note, response }) {
-  if (!note || note.ended || !response || response.status >= 400) return;
+  if (!note || note.ended || !response) return;
+  if (response.status < 400 || REFUSED.includes(response.status)) answered(note);
+  if (response.status >= 400) return;
   note.ended = true;
   const here = conversation() === note.id && noter()?.dataset.writing === note.kind;
   const typed = here ? noteBox().value : read(note.id, note.kind).text;
@@ -93,6 +132,7 @@ document.addEventListener("htmx:after:swap", reopen);
 document.addEventListener("htmx:config:request", (event) => {
   if (event.detail.ctx.sourceElement.id === "noter") begin(event);
 });
+for (const event of ["htmx:before:response", "htmx:error"]) document.addEventListener(event, unsure, true);
 document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => end(ctx));
 document.addEventListener("input", ({ target }) => {
   if (target.id === "note-text" && !("early" in noter().dataset)) keep(conversation(), target.value, noter().dataset.writing);

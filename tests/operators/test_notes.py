@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from conversations import clock, notes
-from conversations.models import Conversation, Message, Note, NoteKind
+from conversations.models import Conversation, Event, Mention, Message, Note, NoteKind
 from operators import desk
 from operators.models import Operator
 from tests import builders
@@ -89,6 +90,58 @@ class TestANote:
         assert "notice" in page
         assert 'id="note-text"' not in page if headers else f">\n{body}</textarea>" in page
         assert not Note.objects.exists()
+
+    @pytest.mark.parametrize("headers", [{}, FRAGMENT])
+    def test_is_saved_once_however_often_it_is_sent(
+        self, panel: Client, ana: Operator, bia: Operator, headers: dict[str, str]
+    ) -> None:
+        held = builders.make_held(ana)
+        said = {"body": "@bia, dá para trocar.", "client_key": "chave"}
+
+        first, again = (panel.post(place(held, "note"), said, headers=headers) for _time in range(2))
+
+        assert first.status_code == again.status_code == (200 if headers else 303)
+        assert Note.objects.count() == Mention.objects.count() == 1
+        assert Event.objects.filter(kind="note.added").count() == 1
+
+    def test_is_saved_once_by_two_at_the_same_moment(self, ana: Operator, monkeypatch: Any) -> None:
+        held = builders.make_held(ana)
+        save = partial(
+            notes.add, held, author=ana, body=SAID, cause=desk.cause(ana, "panel"), client_key="chave"
+        )
+        first = save(now=clock.now())
+        look, looks = notes._already_written, iter([True])
+        monkeypatch.setattr(
+            notes, "_already_written", lambda *asked: None if next(looks, 0) else look(*asked)
+        )
+
+        again = save(now=clock.now())
+
+        assert again == first
+        assert builders.fresh(held).seq == first.seq + 1
+
+    @pytest.mark.parametrize("headers", [{}, FRAGMENT])
+    def test_under_the_key_of_another_says_that_the_other_is_there(
+        self, panel: Client, ana: Operator, headers: dict[str, str]
+    ) -> None:
+        held = builders.make_held(ana)
+        panel.post(place(held, "note"), {"body": SAID, "client_key": "chave"})
+
+        response = panel.post(
+            place(held, "note"), {"body": SAID + " Avisar.", "client_key": "chave"}, headers=headers
+        )
+
+        assert response.status_code == 422
+        assert "notice" in text(response)
+        assert 'value="chave"' not in text(response)
+        assert Note.objects.count() == 1
+
+    def test_that_was_refused_keeps_its_key(self, panel: Client, ana: Operator) -> None:
+        response = panel.post(
+            place(builders.make_held(ana), "note"), {"body": "x" * 4001, "client_key": "chave"}
+        )
+
+        assert 'value="chave"' in text(response)
 
     def test_reads_back_with_the_older_messages(self, panel: Client, ana: Operator) -> None:
         held = builders.make_held(ana)

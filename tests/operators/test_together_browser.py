@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from conversations import clock
-from conversations.models import Conversation, Note, Queue
+from conversations.models import Conversation, Mention, Note, Queue
 from operators import desk, drafts, presence
 from operators.models import Draft, Operator, Presence, Viewing
 from tests import axe, builders
@@ -283,6 +283,40 @@ class TestANote:
         expect(page.locator("#bubbles .note")).to_contain_text("nota")
         assert [one.body for one in Note.objects.all()] == ["nota"]
         assert "resposta" not in page.locator("#bubbles").inner_text()
+
+    def test_whose_answer_is_lost_is_saved_again_once(
+        self, ana: Operator, bia: Operator, consoles: Opened
+    ) -> None:
+        held = builders.make_held(ana)
+        hers = consoles(ana, chat(held))
+
+        def lost(route: Route) -> None:
+            route.fetch()
+            route.abort()
+
+        intercept(hers, "**/note", lost, times=1)
+        hers.get_by_role("button", name="Nota interna").click()
+        note = hers.locator("#note-text")
+        note.fill("@bia confirmar o CEP")
+        note.press("Enter")
+        expect(hers.locator("#note-notice .notice")).to_be_visible()
+        expect(hers.locator("#toasts .toast")).to_have_count(0)
+        expect(note).to_have_value("@bia confirmar o CEP")
+        hers.reload()
+        expect(hers.locator("html.attaches")).to_have_count(1)
+        hers.get_by_role("button", name="Nota interna").click()
+        expect(note).to_have_value("@bia confirmar o CEP")
+        note.press("Enter")
+
+        expect(note).to_have_value("")
+        expect(hers.locator("#note-notice .notice")).to_have_count(0)
+        assert Note.objects.count() == Mention.objects.count() == 1
+
+        note.fill("@bia confirmar o CEP")
+        note.press("Enter")
+
+        expect(hers.locator("#bubbles .note")).to_have_count(2)
+        assert Note.objects.count() == 2
 
     def test_goes_on_being_written_while_the_chat_changes_hands(
         self, ana: Operator, bia: Operator, consoles: Opened
