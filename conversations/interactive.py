@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from operators.models import Operator
 
 
+@replies.kept_when_late
 @atomically
 def say(
     conversation: Conversation,

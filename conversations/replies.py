@@ -29,7 +29,7 @@ LONGEST = 20_000
 """Characters accepted in one go."""
 
 
-def _kept_when_late(say: Callable[P, T]) -> Callable[P, T]:
+def kept_when_late(say: Callable[P, T]) -> Callable[P, T]:
     """What a bot says after its epoch is not sent, but helps the operator: the error names where it is kept."""
 
     @functools.wraps(say)
@@ -47,7 +47,7 @@ def _kept_when_late(say: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-@_kept_when_late
+@kept_when_late
 @atomically
 def say(
     conversation: Conversation,

@@ -47,10 +47,14 @@ def list_messages(request: ApiRequest, conv_id: str, filters: Query[schemas.Mess
         "unknown_media",
         "file_refused",
         "media_not_fetched",
+        stale_epoch={"suggestion_id": "0e0b7c56-2f0e-4b0c-9d55-9a1c3a1f5f6e"},
     ),
 )
 def send_message(request: ApiRequest, conv_id: str, body: spoken.Say) -> HttpResponse:
-    """Say something to the customer: accepted, not yet sent. The Idempotency-Key keeps it from being said twice."""
+    """Say something to the customer: accepted, not yet sent. The Idempotency-Key keeps it from being said twice.
+
+    A bot's text that comes after its epoch is 409 `stale_epoch`, with `suggestion_id` if the handoff of that id keeps
+    it as its `suggested_reply`."""
     return once.perform(request, lambda: saying.say(request, conv_id, body))
 
 

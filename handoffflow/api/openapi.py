@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from handoffflow.api import errors
@@ -85,9 +85,9 @@ _SECURITY: dict[str, dict[str, Any]] = {
 }
 
 
-def codes(*refusals: str) -> dict[str, Any]:
-    """For an operation: what it may refuse beside what all do."""
-    return {"x-codes": list(refusals)}
+def codes(*refusals: str, **extras: dict[str, Any]) -> dict[str, Any]:
+    """For an operation: what it may refuse beside what all do. ``extras`` of a code are told by this operation only."""
+    return {"x-codes": list(refusals), "x-extras": extras}
 
 
 def conditional() -> dict[str, Any]:
@@ -162,14 +162,14 @@ def _complete_operation(operation: dict[str, Any], path: str, *, writes: bool) -
     for media in operation.pop("x-media", ()):
         answers[200]["content"][media] = {"schema": {"type": "string"}}
     answers |= operation.pop("x-responses", {})
-    refusals = [*_EVERYWHERE, *operation.pop("x-codes")]
+    refusals, extras = [*_EVERYWHERE, *operation.pop("x-codes")], operation.pop("x-extras")
     refusals += ["not_found"] if writes or "{" in path else []
     if writes:
         refusals += _WRITES
         is_json = "application/json" in operation.get("requestBody", {}).get("content", {})
         refusals += _OF_JSON if is_json else ()
         _allow_repeating(operation)
-    answers |= _problems(refusals)
+    answers |= _problems(refusals, extras)
     operation["responses"] = {str(status): answers[status] for status in sorted(answers)}
 
 
@@ -196,15 +196,16 @@ def _allow_repeating(operation: dict[str, Any]) -> None:
         }
 
 
-def _problems(refusals: Iterable[str]) -> dict[int, dict[str, Any]]:
+def _problems(refusals: Iterable[str], extras: Mapping[str, dict[str, Any]]) -> dict[int, dict[str, Any]]:
     by_status: dict[int, list[str]] = {}
     for code in refusals:
         by_status.setdefault(errors.CODES[code].status, []).append(code)
-    return {status: _answer(found) for status, found in by_status.items()}
+    return {status: _answer(found, extras) for status, found in by_status.items()}
 
 
-def _answer(found: list[str]) -> dict[str, Any]:
-    examples = {code: {"value": errors.document(code, (), **_EXTRAS.get(code, {}))} for code in found}
+def _answer(found: list[str], extras: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    told = {code: {**_EXTRAS.get(code, {}), **extras.get(code, {})} for code in found}
+    examples = {code: {"value": errors.document(code, (), **more)} for code, more in told.items()}
     answer: dict[str, Any] = {
         "description": " · ".join(found),
         "content": {

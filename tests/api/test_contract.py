@@ -240,6 +240,17 @@ class TestDocument:
                     name = content["schema"].get("$ref", "").rpartition("/")[2]
                     assert content.get("examples") or schema["components"]["schemas"][name]["examples"]
 
+    def test_tells_of_a_suggestion_where_one_is_kept(self) -> None:
+        def example(call: str) -> dict[str, Any]:
+            refused = document()["paths"][f"/api/v1/conversations/{{conv_id}}/{call}"]["post"]["responses"][
+                "409"
+            ]
+            examples = refused["content"]["application/problem+json"]["examples"]
+            return dict(examples["stale_epoch"]["value"])
+
+        assert "suggestion_id" in example("messages")
+        assert "suggestion_id" not in example("handoff/assign")
+
     def test_names_each_operation_once(self) -> None:
         names = [
             operation["operationId"]

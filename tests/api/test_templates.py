@@ -9,7 +9,7 @@ import pytest
 from conversations.models import Conversation, Delivery, Message, Organization, Sender
 from operators.models import Operator
 from tests.api.calls import Api, bot, caller, code, fields
-from tests.builders import make_held, make_sender, make_with_bot
+from tests.builders import fresh, make_held, make_sender, make_waiting, make_with_bot
 from tests.templates import close_window, make_template
 
 pytestmark = pytest.mark.django_db
@@ -173,6 +173,20 @@ class TestChoices:
 
         message = Message.objects.get(public_id=asked.json()["message"]["id"])
         assert [one["title"] for one in message.extras["choices"]["buttons"]] == ["Sim", "Não"]
+
+    @pytest.mark.parametrize(
+        "choices", [{"buttons": ["Sim"]}, {"menu": {"button": "Ver", "items": [{"title": "Sim"}]}}]
+    )
+    def test_of_a_bot_that_come_too_late_are_kept_as_text_is(self, choices: dict[str, Any]) -> None:
+        waiting = make_waiting()
+
+        late = bot().post(
+            place(waiting), {"message_owner": "bot", "epoch": 0, "body": "Pode ser?", **choices}
+        )
+
+        handoff = fresh(waiting).open_handoff
+        assert (code(late), late.json()["suggestion_id"]) == ("stale_epoch", str(handoff.public_id))
+        assert handoff.suggested_reply == "Pode ser?"
 
     @pytest.mark.parametrize(
         ("body", "wrong"),

@@ -165,8 +165,13 @@ class TestSay:
         says("quero falar com um atendente")
 
         assert Message.objects.get(pk=said.pk).status == "cancelled"
-        with pytest.raises(errors.StaleEpoch):
+        with pytest.raises(errors.StaleEpoch) as late:
             interactive.say(fresh(conversation), epoch=0, **robot)
+        handoff = fresh(conversation).open_handoff
+        assert (handoff.suggested_reply, late.value.extras["suggestion_id"]) == (
+            "Pode ser?",
+            handoff.public_id,
+        )
 
     def test_keeps_what_was_said_out_of_the_content(
         self, ana: Operator, held: Conversation, twilio: StandIn
