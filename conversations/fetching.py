@@ -1,6 +1,7 @@
 """Fetching a file from an address that an integration has named, so that what is sent is what was looked at here.
 
-An address is called as ``outward`` allows it, on every hop, and only at the port of https.
+An address is called as ``outward`` allows it, on every hop, and only at the port of https; at a listed host at that of
+http as well, or at the port it is listed with. Whoever may name a file may not find out what else listens there.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 def checked(url: str) -> URL:
     """The address as it will be called, or AddressRefused."""
     target = outward.checked(url, longest=LONGEST_URL)
-    if target.port != 443 and target.host not in settings.INTERNAL_HOSTS:
+    usual = {443, 80} if target.host in settings.INTERNAL_HOSTS else {443}
+    if target.port not in usual and not outward.names_port_of(target):
         raise AddressRefused("port")
     return target
 
@@ -48,7 +50,7 @@ async def _follow(target: URL, write: Callable[[bytes], object], most: int) -> H
     for _hop in range(MOST_HOPS):
         # A session for each hop: a listed host may not lend its name's privilege to where it leads.
         async with (
-            outward.session_for(target.host or "") as session,
+            outward.session_for(target) as session,
             session.get(target, headers={"Accept-Encoding": "identity"}, allow_redirects=False) as answer,
         ):
             if answer.status not in _REDIRECTS:

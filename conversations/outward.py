@@ -1,7 +1,8 @@
 """Calling an address that a supervisor or an integration has named: by POST, once, and never into the own network.
 
-Private networks are refused unless ``INTERNAL_HOSTS`` names the host: a bot beside the desk is wanted, the metadata
-service of the cloud it runs in is not. What is checked is what is called: the connection itself looks the name up.
+Private networks are refused unless ``INTERNAL_HOSTS`` names the host, or the host with this port: a bot beside the desk
+is wanted, the metadata service of the cloud it runs in is not. What is checked is what is called: the connection itself
+looks the name up.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def checked(url: str, *, longest: int = LONGEST_URL) -> URL:
         raise AddressRefused("credentials")
     if not host or target.scheme not in {"http", "https"}:
         raise AddressRefused("scheme")
-    if host in settings.INTERNAL_HOSTS:
+    if host in settings.INTERNAL_HOSTS or names_port_of(target):
         return target
     if target.scheme != "https":
         raise AddressRefused("scheme")
@@ -78,13 +79,18 @@ def checked(url: str, *, longest: int = LONGEST_URL) -> URL:
     return target
 
 
+def names_port_of(target: URL) -> bool:
+    """Whether ``INTERNAL_HOSTS`` names this host with this very port."""
+    return f"{target.host_subcomponent}:{target.port}" in settings.INTERNAL_HOSTS
+
+
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, most: int) -> Answer:
     """What came back within ``seconds``, at most ``most`` bytes of it; no redirect is followed."""
     try:
         target = checked(url)
         async with (
             asyncio.timeout(seconds),
-            session_for(target.host or "") as session,
+            session_for(target) as session,
             session.post(target, data=body, headers=headers, allow_redirects=False) as answer,
         ):
             return await _read(answer, most)
@@ -118,9 +124,9 @@ def _pause(told: str) -> float | None:
     return min(max(left, 0.0), LONGEST_PAUSE)
 
 
-def session_for(host: str) -> aiohttp.ClientSession:
-    """Without cookies or proxies; names lead to public addresses only, unless ``host`` is a listed one."""
-    own = host if host in settings.INTERNAL_HOSTS else None
+def session_for(target: URL) -> aiohttp.ClientSession:
+    """For this one call. Without cookies or proxies; names lead to public addresses only, unless it is a listed one."""
+    own = target.host if target.host in settings.INTERNAL_HOSTS or names_port_of(target) else None
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         connector=aiohttp.TCPConnector(resolver=PublicResolver(own)),

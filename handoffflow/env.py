@@ -140,7 +140,8 @@ def origin(name: str, default: str = "") -> str:
 
 
 def address(name: str, *, internal: frozenset[str]) -> str:
-    """Something that is called: https, or http at a host of the own network that ``internal`` names."""
+    """Something that is called: https, or http at a host of the own network that ``internal`` names, with or without
+    the port."""
     value = text(name).rstrip("/")
     if not value:
         return ""
@@ -151,7 +152,8 @@ def address(name: str, *, internal: frozenset[str]) -> str:
         valid = False
     if not valid or "@" in parts.netloc or " " in value or parts.fragment:
         raise ImproperlyConfigured(f"{name} must be a web address without credentials.")
-    if parts.scheme == "http" and parts.hostname not in internal:
+    at_port = parts.netloc.lower() if parts.port else f"{parts.netloc.lower()}:80"
+    if parts.scheme == "http" and not {parts.hostname, at_port} & internal:
         raise ImproperlyConfigured(f"{name} is not https: name its host in INTERNAL_HOSTS if it is your own.")
     return value
 

@@ -398,9 +398,9 @@ class TestWaiting:
 
 @pytest.fixture
 def store(settings: Any) -> Iterator[Files]:
-    """Where an integration keeps its files: a listed host, because it is this machine."""
-    settings.INTERNAL_HOSTS = frozenset({"127.0.0.1"})
+    """Where an integration keeps its files: a listed host and port, because it is this machine."""
     with serving() as files:
+        settings.INTERNAL_HOSTS = frozenset({files.url.removeprefix("http://")})
         yield files
 
 
@@ -506,6 +506,18 @@ class TestFetching:
     )
     def test_calls_no_such_address(self, url: str, wrong: str, ana: Operator, held: Conversation) -> None:
         assert fields(self.say(ana, held, url)) == [("media_url.0", wrong)]
+
+    def test_finds_nothing_else_on_a_listed_host(
+        self, ana: Operator, held: Conversation, settings: Any
+    ) -> None:
+        """Which of its ports are open is nothing that a key is told."""
+        settings.INTERNAL_HOSTS = frozenset({"files", "[::1]:9000"})
+
+        for url in ("http://files:5432/", "https://files:8443/"):
+            assert fields(self.say(ana, held, url)) == [("media_url.0", "port")]
+        assert fields(self.say(ana, held, "http://[::1]:5432/")) == [("media_url.0", "scheme")]
+        for url in ("http://files/x", "https://files/x", "http://[::1]:9000/x"):
+            assert str(fetching.checked(url)) == url
 
     def test_allows_signed_links_of_two_thousand_characters(self) -> None:
         url = "https://files.example.com/" + "x" * 2000

@@ -54,6 +54,16 @@ def test_a_listed_host_may_be_called(settings: Any) -> None:
     assert outward.checked("http://bot:8080/turn").port == 8080
 
 
+def test_a_host_that_is_listed_with_a_port_may_be_called_there_only(settings: Any) -> None:
+    with serving() as bot:
+        settings.INTERNAL_HOSTS = frozenset({f"localhost:{bot.port}"})
+
+        assert post(f"http://localhost:{bot.port}/turn").status == 200
+        assert post(f"http://localhost:{bot.port + 1}/turn").trouble == "address: scheme"
+        assert post(f"http://127.0.0.1:{bot.port}/turn").trouble == "address: scheme"
+        assert post("https://localhost/turn").trouble == "address: private"
+
+
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [

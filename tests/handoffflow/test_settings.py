@@ -126,6 +126,16 @@ class TestAWrongValue:
         with pytest.raises(ImproperlyConfigured, match=rf"\b{named}\b"):
             runpy.run_path(str(ROOT / "handoffflow" / "settings.py"))
 
+    @pytest.mark.parametrize("listed", ["ollama", "ollama:11434"])
+    def test_may_call_what_is_listed_with_or_without_its_port(
+        self, listed: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LLM_URL", "http://ollama:11434/v1")
+
+        assert env.address("LLM_URL", internal=frozenset({listed})) == "http://ollama:11434/v1"
+        with pytest.raises(ImproperlyConfigured, match="INTERNAL_HOSTS"):
+            env.address("LLM_URL", internal=frozenset({"ollama:80"}))
+
     def test_stops_the_command_with_its_name(self, tmp_path: Path) -> None:
         run = start(tmp_path, SECRET_KEY=STRONG, TWILIO_SID=TWILIO_SID)
 
