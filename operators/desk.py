@@ -251,8 +251,7 @@ def hand_over_all(
     if among is not None:
         held = held.filter(pk__in=among.order_by().values("pk"))
     for conversation in held:
-        queue = conversation.queue or Queue.objects.default_of(operator.organization)
-        target = to or queue
+        target = to or conversation.queue or Queue.objects.default_of(operator.organization)
         try:
             if target is None:
                 raise errors.AgentUnavailable

@@ -1,5 +1,5 @@
 // What calls somebody who looks elsewhere: tones, and a notification. Loaded when first needed.
-import { callers, find, toast, words } from "./page.js";
+import { callers, find, place, toast, visit, words } from "./page.js";
 
 const SECOND = 1000, REMIND_EVERY = 30000, MOST_REMINDERS = 5;
 let audio, said = false, calledAt = Date.now(), reminders = 0;
@@ -71,7 +71,7 @@ export async function notify(title, name, id, follow) {
 
 function elsewhere(what, name, id) {
   if (resting() || !document.hidden || globalThis.Notification?.permission !== "granted") return;
-  notify(words(what), name, id, () => find(`#row-${CSS.escape(id)} .row`)?.click());
+  notify(words(what), name, id, () => visit(place(id, "")));
 }
 
 /** Somebody new waits, or is offered to me: two tones, and a notification for whoever looks at something else. */

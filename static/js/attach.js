@@ -1,12 +1,14 @@
 // What goes along with a message: chosen, pasted, dropped or recorded; looked at before it is sent, and shown on its way.
-import { around, complain, depart, pending, restore } from "./composer.js";
+import "./canned.js";  // it asks first whether something was left to fill in
+import { around, complain, depart, pending, restore, tell } from "./composer.js";
 import * as outbox from "./outbox.js";
 import { apply, conversation, csrf, find, words } from "./page.js";
 
 const MEGABYTE = 1024 * 1024, LARGEST = 16, LARGEST_PICTURE = 5;
 const RECORDED = ["audio/ogg;codecs=opus", "audio/mp4;codecs=mp4a.40.2"], WEBM = "audio/webm;codecs=opus";
 const chosen = new Map();
-let recording = null;
+const SAYS_WHY = [401, 409, 422];
+let recording = null, asking = false;
 
 const form = () => find("#composer");
 const part = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
@@ -80,8 +82,9 @@ function submit(event) {
 function back(sent, along, status) {
   sent.bubble.remove();
   restore([sent], !status || status >= 500);
-  if (conversation() === sent.id && !chosen.has(sent.id)) chosen.set(sent.id, along);
-  if (!status || status >= 500) complain(words("file-offline"));
+  if (!chosen.has(sent.id)) chosen.set(sent.id, along);
+  if (!status || status >= 500) tell(sent.id, words("file-offline"));
+  else if (!SAYS_WHY.includes(status) || conversation() !== sent.id) tell(sent.id, words("file-refused"));
   show();
 }
 
@@ -124,15 +127,19 @@ function send(url, body, sent, along) {
 
 async function record() {
   if (recording) return stop(true);
+  if (asking) return;
   const types = "webm" in form().dataset ? [RECORDED[0], WEBM, RECORDED[1]] : RECORDED;
   const type = window.MediaRecorder && types.find((one) => MediaRecorder.isTypeSupported(one));
   if (!navigator.mediaDevices?.getUserMedia) return complain(words("voice-insecure"));
   if (!type) return complain(words("voice-unable"));
   let stream;
+  asking = true;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   } catch {
     return complain(words("voice-refused"));
+  } finally {
+    asking = false;
   }
   const pieces = [], recorder = new MediaRecorder(stream, { mimeType: type });
   recorder.addEventListener("dataavailable", ({ data }) => pieces.push(data));

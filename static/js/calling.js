@@ -2,7 +2,7 @@
 import * as live from "./live.js";
 import { all, callers, chat, conversation, fade, find, known, news, words } from "./page.js";
 
-let mine = new Set();
+let mine = new Set(), listed = Boolean(find("#scroll"));
 
 /** What makes a sound is loaded when something does. */
 const alerts = (use) => import("./alerts.js").then(use, () => {});  // offline: no sound
@@ -10,8 +10,10 @@ const name = (row) => (row && find(".nm", row)?.textContent) ?? "";
 
 /** Say who has just joined the queue or is offered to me; what I put there myself is no news to me. */
 function announce() {
+  if (find("#queue")?.dataset.waiting === undefined) return;  // a page without a list asks for it once the stream is open
   const waiting = callers();
-  const fresh = waiting.filter((row) => !known.has(row.id) || (row.dataset.offer && !known.has(news(row))));
+  const fresh = waiting.filter((row) => listed && (!known.has(row.id) || (row.dataset.offer && !known.has(news(row)))));
+  listed = true;
   for (const row of fresh.filter((one) => !mine.has(one.id))) {
     call(row);
     const what = row.dataset.offer ? "offered" : "arrived";
@@ -34,6 +36,7 @@ function call(row) {
   find("p", card).textContent = `${said(".nm")} · ${said(".why")}: “${said(".pv")}”`;
   const take = find(".take", row).cloneNode(true);
   take.removeAttribute("data-htmx-powered");
+  if (!find("#pane")) take.removeAttribute("hx-post");  // no room for the chat: it comes as a page
   take.classList.add("p");
   find(".a", card).prepend(take);
   find("#toasts").append(card);
@@ -45,7 +48,7 @@ function call(row) {
 function entitle() {
   const queue = find("#queue");
   if (!queue) return;
-  const calls = Number(queue.dataset.waiting) + all("#mine .row.un").length, what = chat()?.dataset.name ?? find("h1").textContent;
+  const calls = Number(queue.dataset.waiting ?? 0) + all("#mine .row.un").length, what = chat()?.dataset.name ?? find("h1").textContent;
   document.title = `${calls ? `(${calls}) ` : ""}${what} · ${document.body.dataset.app}`;
   const icon = find("link[rel=icon]");
   icon.dataset.calm ??= icon.href;

@@ -1,6 +1,6 @@
 // What is typed: it is kept until the server has accepted it, and comes back when it was refused. Who carries it
 // (outbox.js), who keeps it on the server (drafts.js) and who writes notes (notes.js) is loaded when it is needed.
-import { all, conversation, find, shown, toBottom, touch, user, words } from "./page.js";
+import { all, conversation, find, shown, toast, toBottom, touch, user, words } from "./page.js";
 
 export const box = () => find("#message");
 const form = () => find("#composer");
@@ -183,7 +183,7 @@ export function depart(body) {
   box().value = "";
   form().client_key.value = key();
   find("#notice").replaceChildren();
-  store(id, "reply", { text: "", seen: sent.draft, dirty: false });
+  store(id, "reply", { text: "", seen: sent.draft, dirty: sent.draft > 0 });  // until it is accepted the server has it
   grow();
   toBottom();
   return sent;
@@ -226,6 +226,9 @@ export function complain(text = words("unsent")) {
   line.textContent = text;
   find("#notice")?.replaceChildren(line);
 }
+
+/** Over the box of the chat that it is about; where another is open, it passes by. */
+export const tell = (id, text) => (id === conversation() ? complain(text) : toast(text ?? words("unsent")));
 
 function submit(event) {
   if (event.target.id !== "composer") return;

@@ -1,7 +1,7 @@
 // The console: focus, the dialog, and what follows a swap.
 import "./keys.js";
 import * as composer from "./composer.js";
-import { all, chat, conversation, fade, find, folded, shown, tick, toast, toBottom, touch, words } from "./page.js";
+import { all, chat, conversation, fade, find, place, shown, tick, toast, toBottom, touch, words } from "./page.js";
 import * as thread from "./thread.js";
 
 const dialog = find("#dialog");
@@ -18,6 +18,7 @@ const anew = () => live((it) => { it.forget(); it.list(); });
 function follow() {
   if (conversation() !== open) {
     open = conversation();
+    if (astray()) dialog.close();
     thread.arrive(refresh);
     for (const row of all("#queue .row")) mark(row, row.closest("li").id === `row-${open}`);
     refresh();
@@ -44,7 +45,7 @@ document.addEventListener("htmx:before:swap", thread.beforeSwap);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   thread.afterSwap(refresh);
   if (ctx.response) live((it) => it.forget());
-  called();
+  if (ctx.target === dialog && astray()) dialog.replaceChildren();
   if (ctx.target === dialog && dialog.childElementCount && !dialog.open) {
     dialog.showModal();
     if (!touch()) find("[data-filter]", dialog)?.focus();  // else a keyboard would cover who there is
@@ -83,49 +84,10 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
 
 // The dialog ------------------------------------------------------------------------------------
 
-/** The lines of the dialog whose words are all in the name; marks and capitals make no difference. */
-function filter({ value, dataset }) {
-  const words = folded(value).split(/\s+/), list = find(`#${dataset.filter}`);
-  for (const line of all("label", list)) {
-    const name = folded(find(".nm", line).textContent);
-    line.hidden = !words.every((word) => name.includes(word));
-  }
-  find(".none", list).hidden = all("label:not([hidden])", list).length > 0;
-}
-document.addEventListener("input", ({ target }) => { if (target.matches("[data-filter]")) filter(target); });
-document.addEventListener("keydown", (event) => {
-  const { target, key } = event;
-  if (!target.matches("[data-filter]") || key !== "Enter" || event.ctrlKey || event.metaKey) return;
-  event.preventDefault();  // it looks for somebody, and sends nothing yet
-  find("label:not([hidden]) input:enabled", find(`#${target.dataset.filter}`))?.click();
-});
-
-/** A template's preview follows its fields; what was wrong with one counts no longer once it is written in. */
-function follows(field) {
-  const { value, dataset } = field;
-  for (const mark of all(`[data-fills="${dataset.gap}"]`)) {
-    mark.textContent = value.trim() || mark.dataset.label;
-    mark.classList.toggle("no", !value.trim());
-  }
-  field.removeAttribute("aria-invalid");
-  field.nextElementSibling?.remove();
-}
-/** Whoever is written to first is called by the name that has just been typed. */
-function called() {
-  const name = find("#new-name")?.value.trim().split(/\s+/)[0];
-  for (const field of name ? all("[data-gap][data-person]") : []) {
-    if (field.value && field.value !== field.dataset.called) continue;
-    field.value = field.dataset.called = name;
-    follows(field);
-  }
-}
-document.addEventListener("input", ({ target }) => {
-  if (target.matches("[data-gap]")) follows(target);
-  if (target.id === "new-name") called();
-});
+/** About another chat than the one that is open: its answer came late, or the chat was left meanwhile. */
+const astray = () => all("form[action^='/operator/c/']", dialog).some((form) => !form.getAttribute("action").startsWith(place(conversation(), "")));
 
 dialog.addEventListener("close", () => dialog.replaceChildren());
-dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
 document.addEventListener("console:refused", () => dialog.close());
 document.addEventListener("console:done", () => {
   if (!dialog.open) return;
@@ -174,7 +136,7 @@ setInterval(tick, 1000);
 document.documentElement.classList.add("scripted");
 composer.start();
 // Not part of the first load: nobody waits for it.
-const LATER = ["calling", "presence", "media", "attach", "outbox", "drafts", "notes", "canned", "quoting", "people", "search"];
+const LATER = ["calling", "presence", "media", "attach", "outbox", "drafts", "notes", "canned", "quoting", "people", "search", "dialog", "focus"];
 const settled = () => {
   loaded = true;
   live((it) => it.start());

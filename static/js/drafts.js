@@ -2,7 +2,7 @@
 // seen the newest text changes nothing: it is offered, and what is being typed stays.
 import { box, grow, insert, keep, read, see, seen, store } from "./composer.js";
 import * as outbox from "./outbox.js";
-import { conversation, csrf, find, place, user } from "./page.js";
+import { conversation, csrf, find, place, user, words } from "./page.js";
 
 const REST = 5000, LARGEST = 60000;
 const timers = new Map(), flying = new Map(), offered = new Map();
@@ -116,10 +116,15 @@ function saveAll(leaving) {
   }
 }
 
+/** Whether something that was written is in this browser alone. */
+const lacking = () => outbox.chats().length > 0 || known().some(([, , id, kind = "reply"]) => read(id, kind).dirty);
+
+/** Nothing is left behind on a shared machine; what the server does not have goes only if that is wanted. */
 async function leave(form) {
-  await Promise.race([outbox.takeBack(), new Promise((done) => setTimeout(done, REST))]);
-  await saveAll(false);
-  for (const kept of Object.keys(localStorage)) if (/^(draft|outbox):/.test(kept)) localStorage.removeItem(kept);
+  const soon = new Promise((done) => setTimeout(done, REST));
+  await Promise.race([outbox.takeBack().then(() => saveAll(false)), soon]);
+  if (lacking() && !confirm(words("leave"))) return outbox.goOn();
+  for (const kept of Object.keys(localStorage)) if (kept.match(/^(?:draft|outbox):([^:]+):/)?.[1] === user) localStorage.removeItem(kept);
   form.submit();
 }
 

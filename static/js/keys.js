@@ -37,7 +37,7 @@ function unsearch() {
 }
 
 function list() {
-  if (!find("#queue")) return press(".rail a");
+  if (!find("#scroll")) return press(".rail a");
   if (find("#results .hits")) unsearch();
   (find("#queue .row[aria-current]") ?? find("#queue .row") ?? find("#scroll")).focus();
 }
@@ -62,7 +62,10 @@ function contact() {
 function leave() {
   if (find(":popover-open")) return;  // it goes by itself
   const { activeElement: here } = document, open = all(MENUS), back = () => (find("#queue .row[aria-current]") ?? find("#tail") ?? find("#scroll"))?.focus();
-  for (const menu of open) menu.open = false;
+  for (const menu of open) {
+    if (menu.contains(here)) find("summary", menu).focus();
+    menu.open = false;
+  }
   if (["message", "note-text"].includes(here.id)) back();
   else if (here.closest("#search, #results") && find("#results")) { unsearch(); back(); }
   else if (!open.length && find("#side:target") && find("#side .shut").checkVisibility()) press("#side .shut");
@@ -98,7 +101,7 @@ const ACTS = {
 
 /** What has to be on the page for it. */
 const NEEDS = {
-  take: "#claim, #take-next", next: "#queue", previous: "#queue", reply: "#message", note: "#noter", quote: "#message", transfer: "#transfer",
+  take: "#claim, #take-next", next: "#scroll", previous: "#scroll", reply: "#message", note: "#noter", quote: "#message", transfer: "#transfer",
   finish: "#finish", summary: "#context details", contact: "#side", unread: "#unread", newest: "#tail", work: "[data-work]",
 };
 export const possible = (act) => !NEEDS[act] || Boolean(find(NEEDS[act]));

@@ -1,7 +1,7 @@
 // What was sent and is not answered yet: one line for each chat, in this browser's store until the server has said yes
 // or no. What the network loses goes again under the same key, so nothing is said twice; nothing overtakes what was
 // written before it; and what the server refuses comes back into the box, with all that was waiting behind it.
-import { around, complain, pending, restore, see, seen, store } from "./composer.js";
+import { around, pending, read as typed, restore, see, seen, store, tell } from "./composer.js";
 import { forget, list } from "./live.js";
 import { all, apply, conversation, csrf, find, place, toast, user, words } from "./page.js";
 
@@ -115,7 +115,10 @@ async function accepted(id, sent, text) {
 
 /** The server's draft went with it. */
 export function said(id, draft) {
-  if (draft && seen(id, "reply") === draft) see(id, "reply", draft + 1);
+  if (draft && seen(id, "reply") === draft) {
+    see(id, "reply", draft + 1);
+    if (!typed(id).text) store(id, "reply", { text: "", seen: draft + 1, dirty: false });
+  }
   document.dispatchEvent(new CustomEvent("console:accepted", { detail: { id, kind: "reply" } }));
 }
 
@@ -123,9 +126,9 @@ async function refused(id, status, text) {
   const line = read(id);
   write(id, []);
   restore(line, status >= 500);
-  if (status >= 500) complain();
+  if (status >= 500 || id !== conversation()) tell(id);
   else if (status === 404) toast(words("failed"));
-  else await apply(text);
+  if (status < 500) await apply(text);
   return false;
 }
 
@@ -165,11 +168,18 @@ function show() {
 export async function takeBack() {
   stopped = true;
   await Promise.all(busy.values());
+  if (!stopped) return;  // that took so long that they stay
   for (const id of chats()) {
     const line = read(id);
     write(id, []);
     restore(line);
   }
+}
+
+/** They stay after all. */
+export function goOn() {
+  stopped = false;
+  again();
 }
 
 document.addEventListener("htmx:after:swap", show);

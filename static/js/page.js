@@ -16,6 +16,13 @@ export const callers = () => all("#waiting li:has(.take)");
 export const news = (row) => row.id + (row.dataset.offer ?? "");
 export const known = new Set(callers().flatMap((row) => [row.id, news(row)]));
 
+/** A chat is opened here where there is room for it, and what is being written in another stays. */
+export function visit(path) {
+  const link = find("#pane") && find(`#queue a.row[href="${CSS.escape(path)}"]`);
+  if (link) link.click();
+  else if (location.pathname !== path) location.assign(path);
+}
+
 /** What is on screen of the open chat: the server answers relative to it. */
 export function shown() {
   const { after = "", new: divider = "" } = find("#bubbles")?.dataset ?? {};
@@ -40,11 +47,11 @@ export function toast(text) {
   fade();
 }
 
-/** Toasts leave by themselves, but not from under a pointer. */
+/** Toasts leave by themselves, but not from under a pointer or the focus. */
 export function fade() {
   for (const card of all("#toasts .toast:not([data-leaving])")) {
     card.dataset.leaving = "";
-    const leave = () => (card.matches(":hover") ? setTimeout(leave, 2000) : card.remove());
+    const leave = () => (card.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : card.remove());
     setTimeout(leave, 8000);
   }
 }

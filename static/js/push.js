@@ -1,5 +1,5 @@
 // Being called while no console is open: the service worker, and this browser's address at its push service.
-import { csrf, find } from "./page.js";
+import { csrf, find, visit } from "./page.js";
 
 const WORKER = "/operator/sw.js", SCOPE = "/operator/", SAY = "/operator/push/";
 const key = () => document.body.dataset.push;
@@ -50,16 +50,9 @@ export async function unsubscribe() {
 /** Each page says that this browser is still there, and whose: whoever signed out in it is called here no more. */
 export async function start() {
   navigator.serviceWorker?.addEventListener("message", ({ data }) => {
-    if (data?.open) follow(data.open);
+    if (data?.open) visit(data.open);
   });
   navigator.serviceWorker?.startMessages?.();
   if (location.hash === "#take-next") find("#take-next")?.focus();
   if (await current()) await subscribe();
-}
-
-/** Somebody has clicked a notification: the chat is opened here, and what is being written in another stays. */
-function follow(path) {
-  const link = find(`#queue a.row[href="${CSS.escape(path)}"]`);
-  if (link) link.click();
-  else if (location.pathname !== path) location.assign(path);
 }
