@@ -117,7 +117,6 @@ class States:
         builders.make_waiting(address=scenes.LEO, ProfileName="Leo Antunes de Vasconcelos")
         expect(self.page.locator("#toasts .call")).to_be_visible()
         yield "new waiting chat"
-        self.page.locator("#toasts .call [data-dismiss]").click()
         self.go("/operator/")
         yield "somebody waits"
 

@@ -132,7 +132,7 @@ class TestThePage:
         page = panel.get(PAGE)
 
         assert "Nenhum processo dá sinal: nada sai, e o bot não responde." in text(page)
-        assert "sem sinal há 47 s" in text(page)
+        assert re.search(r"sem sinal há \d\d s", text(page))
         assert "outro assumiu" not in text(page)
 
     def test_says_that_another_worker_has_taken_over(self, panel: Client) -> None:
@@ -143,7 +143,7 @@ class TestThePage:
         page = text(panel.get(PAGE))
 
         assert "Tudo em dia." in page
-        assert "sem sinal há 47 s worker em app-2 · outro assumiu" in page
+        assert re.search(r"sem sinal há \d\d s worker em app-2 · outro assumiu", page)
         assert "app-3" not in page
 
     def test_tells_of_messages_that_never_reached_us(self, panel: Client, held: Conversation) -> None:
