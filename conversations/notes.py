@@ -37,8 +37,8 @@ def add(
 ) -> Note:
     """Write a note for the team, or one that only ``whisper_to``, its author and supervisors read.
 
-    ``mentioned`` are told of it: who, and what the note calls them. A repeated ``client_key`` returns the first, and
-    nobody is told again.
+    ``mentioned`` are told of it (who, and what the note calls them), as is ``whisper_to``. A repeated ``client_key``
+    returns the first, and nobody is told again.
     """
     if mentioned and whisper_to:
         raise errors.MentionRefused(name="")
@@ -60,7 +60,7 @@ def add(
                 whisper_to=whisper_to,
                 client_key=client_key,
             )
-            _announce(taken, note, mentioned, cause=cause, now=now)
+            _announce(taken, note, [(whisper_to, "")] if whisper_to else mentioned, cause=cause, now=now)
     except IntegrityError:
         # The same key at the same moment: whoever committed first has written it.
         repeated = _already_written(conversation, client_key, author, text, whisper_to)

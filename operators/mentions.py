@@ -162,4 +162,4 @@ def _belongs(char: str) -> bool:
 
 def said_in(note: Note) -> Collection[str]:
     """What a note calls those it names. One query, unless they were fetched along."""
-    return sorted({mention.said for mention in note.mentions.all()}, key=len, reverse=True)
+    return sorted({mention.said for mention in note.mentions.all() if mention.said}, key=len, reverse=True)

@@ -41,12 +41,12 @@ class MentionQuerySet(models.QuerySet["Mention"]):
 
 
 class Mention(models.Model):
-    """A colleague named in a note. A row and no event: it waits until they have opened the conversation."""
+    """A colleague named in a note, or whispered to: a row and no event, it waits until they have opened the chat."""
 
     note = models.ForeignKey(Note, models.CASCADE, related_name="mentions")
     operator = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="mentions")
     said = models.CharField(max_length=255)
-    """What they are called in the note, without the @."""
+    """What they are called in the note, without the @. Nothing in a whisper to them."""
     read_at = models.DateTimeField(null=True, blank=True)
 
     objects = MentionQuerySet.as_manager()

@@ -1,4 +1,4 @@
-"""Who can be mentioned in a note, and what an operator is told of notes that mention them."""
+"""Who can be mentioned in a note, and what an operator is told of notes that mention them or were whispered to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversations import clock
-from conversations.models import Mention
+from conversations.models import Mention, NoteKind
 from operators import mentions
 from operators.http import OperatorRequest, operator_required
 from operators.views import pages, wording
@@ -59,8 +59,14 @@ def _card(mention: Mention) -> dict[str, Any]:
     place = note.conversation.merged_into or note.conversation
     author = wording.first_name(note.author.shown_name) if note.author else _("Integration")
     name = wording.contact_name(note.conversation)
+    said = {"author": author, "name": name}
+    whispered = note.kind == NoteKind.WHISPER
     return {
         "id": str(note.public_id),
         "place": str(place.public_id),
-        "text": _("%(author)s mentioned you in the chat with %(name)s") % {"author": author, "name": name},
+        "name": name,
+        "title": _("Somebody whispered to you") if whispered else _("Somebody mentioned you"),
+        "text": _("%(author)s whispered to you in the chat with %(name)s") % said
+        if whispered
+        else _("%(author)s mentioned you in the chat with %(name)s") % said,
     }

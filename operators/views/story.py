@@ -117,7 +117,9 @@ def text_of(note: Note, operator: Operator) -> SafeString:
     """With the names of those who are mentioned in it put forward."""
     if not getattr(note, "names", False):
         return markup.html(note.body)
-    said = {mention.said: mention.operator_id == operator.pk for mention in note.mentions.all()}
+    said = {
+        mention.said: mention.operator_id == operator.pk for mention in note.mentions.all() if mention.said
+    }
     return markup.html(note.body, named=said)
 
 

@@ -1,4 +1,5 @@
-// Colleagues and contacts: the list behind an @, the list of tags, and what one is told of a mention. Comes after the page.
+// Colleagues and contacts: the list behind an @, the list of tags, and what one is told of a mention or a whisper. Comes
+// after the page.
 import { all, chat, conversation, csrf, fade, find, folded } from "./page.js";
 import * as live from "./live.js";
 
@@ -180,10 +181,33 @@ async function tell() {
   if (response.status !== 200) return;
   const cards = document.createElement("template");
   cards.innerHTML = await response.text();
-  for (const card of all(".toast", cards.content)) {
-    const here = card.dataset.place === conversation() && !document.hidden;
-    if (!told.has(card.id) && !here) find("#toasts").append(card);
-    told.add(card.id);
+  const fresh = all(".toast", cards.content).filter((card) => !told.has(card.id) && !here(card));
+  for (const card of all(".toast", cards.content)) told.add(card.id);
+  for (const card of fresh) {
+    if (document.hidden) card.dataset.leaving = card.dataset.unseen = "";  // it does not leave before somebody looks
+    find("#toasts").append(card);
+  }
+  fade();
+  if (fresh.length && live.leading()) ring(fresh.at(-1)).catch(() => {});  // offline: no sound
+}
+
+const here = ({ dataset }) => dataset.place === conversation() && !document.hidden;
+
+/** Tones, and a notification for whoever looks at something else; its words stand where those of the others do. */
+async function ring({ dataset: { place, name, title } }) {
+  const bell = await import("./alerts.js"), what = find("template#mentioned") ?? Object.assign(document.createElement("template"), { id: "mentioned" });
+  what.content.replaceChildren(title);
+  document.head.append(what);
+  bell.arrived(place, name, what.id);
+}
+
+/** What came while nobody looked. */
+function look() {
+  if (document.hidden) return;
+  for (const card of all("#toasts [data-unseen]")) {
+    delete card.dataset.unseen;
+    if (here(card)) card.remove();
+    else delete card.dataset.leaving;
   }
   fade();
 }
@@ -191,7 +215,10 @@ async function tell() {
 document.addEventListener("console:changed", ({ detail }) => {
   if (detail.mention) tell().catch(() => {});  // it stands in the list as well, until it is read
 });
-document.addEventListener("visibilitychange", () => readHere().catch(() => {}));
+document.addEventListener("visibilitychange", () => {
+  look();
+  readHere().catch(() => {});
+});
 
 // An address that leads to a place in the thread --------------------------------------------------------------------
 

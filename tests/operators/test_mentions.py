@@ -220,6 +220,24 @@ class TestBeingMentioned:
             frame = json.loads(_data(reader, builders.last_event(held)))
             assert frame.get("mention", False) is told
 
+    def test_a_whisper_is_told_to_whom_it_is_for_only(
+        self, client: Client, ana: Operator, bia: Operator
+    ) -> None:
+        held, caio = builders.make_held(ana), person("caio", "Caio", staff=True)
+        write(held, caio, "Ofereça o frete.", whisper_to=ana)
+
+        for reader, told in ((ana, True), (bia, False), (caio, False)):
+            client.force_login(reader)
+            cards = text(client.get("/operator/mentions", headers=FRAGMENT))
+            assert ("Caio whispered to you in the chat with João" in cards) is told
+            assert ("you are mentioned" in text(client.get("/operator/list", headers=FRAGMENT))) is told
+            frame = json.loads(_data(reader, builders.last_event(held)))
+            assert frame.get("mention", False) is told
+
+        client.force_login(ana)
+        assert "Ofereça o frete." in text(client.get(place(held)))
+        assert "whispered to you" not in text(client.get("/operator/mentions", headers=FRAGMENT))
+
     def test_is_not_told_to_whoever_may_no_longer_see_it(
         self, client: Client, ana: Operator, bia: Operator
     ) -> None:

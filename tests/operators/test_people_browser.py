@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from conversations import clock, notes
 from conversations.models import Conversation, Mention
 from operators import desk, mentions, tags
 from operators.models import AttributeDefinition, ContactLink, Operator, Tag
 from tests import axe, builders
+from tests.browsing import streaming, wait_for
 from tests.operators.conftest import Desk, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,6 +106,68 @@ class TestAMention:
         expect(page.locator("#bubbles mark.at.me")).to_be_visible()
         expect(page.locator("#queue .cnt.at")).to_have_count(0)
         expect(page.locator("#toasts .named")).to_have_count(0)
+
+
+class TestBeingNamedWhileOneLooksElsewhere:
+    @pytest.fixture
+    def hidden(self, context: BrowserContext) -> None:
+        """Behind other windows until ``looks``, with a browser that may notify."""
+        context.add_init_script(
+            """globalThis.shown = []; globalThis.away = true;
+            Object.defineProperty(document, "hidden", { get: () => away });
+            Object.defineProperty(document, "visibilityState", { get: () => (away ? "hidden" : "visible") });
+            globalThis.Notification = class {
+              static permission = "granted";
+              constructor(title, options) { shown.push([title, options.body, options.tag]); }
+            };"""
+        )
+
+    @pytest.mark.parametrize(("hides", "name"), [("off", "João Silva"), ("on", "")])
+    def test_calls_and_leaves_a_card_until_one_looks(
+        self,
+        hidden: None,
+        console: Callable[..., Page],
+        live_desk: Desk,
+        ana: Operator,
+        bia: Operator,
+        hides: str,
+        name: str,
+    ) -> None:
+        Operator.objects.filter(pk=bia.pk).update(preferences={"hide": hides})
+        held = builders.make_held(ana)
+        page = console(bia)
+        streaming(page, live_desk)
+
+        mentions.note(held, author=ana, body="@bia veja", door="panel", now=clock.now())
+
+        wait_for(lambda: page.evaluate("shown.length"), page)
+        assert page.evaluate("shown") == [["Mencionaram você", name, str(held.public_id)]]
+        card = page.locator("#toasts .named")
+        page.wait_for_timeout(8_500)
+        expect(card).to_have_count(1)
+        page.evaluate("away = false; document.dispatchEvent(new Event('visibilitychange'))")
+        expect(card).to_have_count(0)
+
+    def test_is_called_for_a_whisper_as_well(
+        self,
+        hidden: None,
+        console: Callable[..., Page],
+        live_desk: Desk,
+        ana: Operator,
+    ) -> None:
+        caio = builders.make_operator("caio", staff=True)
+        held = builders.make_held(ana)
+        page = console(ana, path(held))
+        streaming(page, live_desk)
+
+        mentions.note(held, author=caio, body="Calma", door="panel", now=clock.now(), whisper_to=ana)
+
+        wait_for(lambda: page.evaluate("shown.length"), page)
+        assert page.evaluate("shown[0][2]") == str(held.public_id)
+        expect(page.locator("#toasts .named")).to_have_count(1)
+        expect(page.locator(f"#row-{held.public_id} .cnt.at")).to_have_count(1)
+        page.evaluate("away = false; document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.locator("#toasts .named, #queue .cnt.at")).to_have_count(0)
 
 
 class TestThePanel:
