@@ -19,6 +19,7 @@ from conversations.models import (
     Kind,
     Message,
     Mode,
+    Queue,
     Status,
 )
 from operators import desk, drafts
@@ -275,7 +276,7 @@ class TestAChatThatIsNoLongerMineToSee:
         assert (again.status_code, again.content) == (204, b"")
 
     def test_comes_back_as_a_whole(self, panel: Client, ana: Operator, moved: Conversation) -> None:
-        ana.queues.add(builders.fresh(moved).queue)
+        ana.queues.set(Queue.objects.all())
 
         again = panel.get(place(moved, "thread?dock=gone"), headers=FRAGMENT)
 

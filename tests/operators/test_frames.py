@@ -64,8 +64,9 @@ class TestDrawing:
         held = builders.make_held(ana, now=now - timedelta(days=1))
         Conversation.objects.filter(pk=held.pk).update(window_expires_at=now + timedelta(hours=1))
         held.refresh_from_db()
-        key = {"epoch": held.epoch, "client_key": None}
-        said = desk.reply(held, operator=ana, door="api", body="Bom dia!", now=now, **key)[0]
+        said = desk.reply(
+            held, operator=ana, door="api", body="Bom dia!", epoch=held.epoch, client_key=None, now=now
+        )[0]
         accepted = newest()
         statuses.observe(said, status="sent", code=None, cause=statuses.REPORTED, now=now)
         sent = newest()
