@@ -527,7 +527,7 @@ class TestAModelThatFails:
     def test_for_longer_hands_over_after_three_attempts(self, model: Bot) -> None:
         model.says = [Said(status=503)]
         asks()
-        for after in (5, 20, 40):
+        for after in (5, 10, 20):
             turn_comes(after)
 
         assert handoff().reason == "bot_failure"
