@@ -185,7 +185,7 @@ def _shape(row: Note) -> NoteShape:
         agent_id=row.author.public_id if row.author else None,
         whisper_to=row.for_operator.public_id if row.for_operator else None,
         body=row.body,
-        mentions=[mention.operator.public_id for mention in row.mentions.all()],
+        mentions=[mention.operator.public_id for mention in row.mentions.all() if mention.said],
         pinned_at=row.pinned_at,
         pinned_by=row.pinned_by.public_id if row.pinned_by else None,
         created_at=row.created_at,

@@ -69,22 +69,28 @@ export async function notify(title, name, id, follow) {
   }
 }
 
-function elsewhere(what, name, id) {
+function elsewhere(title, name, id) {
   if (resting() || !document.hidden || globalThis.Notification?.permission !== "granted") return;
-  notify(words(what), name, id, () => visit(place(id, "")));
+  notify(title, name, id, () => visit(place(id, "")));
 }
 
 /** Somebody new waits, or is offered to me: two tones, and a notification for whoever looks at something else. */
 export function arrived(id, name, what) {
   reminders = 0;
   call();
-  elsewhere(what, name, id);
+  elsewhere(words(what), name, id);
+}
+
+/** A colleague's note is for me. */
+export function named(id, name, title) {
+  call();
+  elsewhere(title, name, id);
 }
 
 /** A customer of mine wrote where I do not look. */
 export function written(id, name) {
   if (!silent()) play(TICK);
-  elsewhere("written", name, id);
+  elsewhere(words("written"), name, id);
 }
 
 /** While somebody waits for longer than their queue lets them, the call is repeated, but not for ever. */

@@ -44,12 +44,18 @@ function call(row) {
   fade();
 }
 
+/** The console is called after the open chat, another page as it came. */
+function titled() {
+  if (!find("#scroll")) return document.title.replace(/^\(\d+\) /, "");
+  return `${chat()?.dataset.name ?? find("h1").textContent} · ${document.body.dataset.app}`;
+}
+
 /** Those who wait, counted by the server, and those of mine who wrote, as the list shows them. */
 function entitle() {
   const queue = find("#queue");
   if (!queue) return;
-  const calls = Number(queue.dataset.waiting ?? 0) + all("#mine .row.un").length, what = chat()?.dataset.name ?? find("h1").textContent;
-  document.title = `${calls ? `(${calls}) ` : ""}${what} · ${document.body.dataset.app}`;
+  const calls = Number(queue.dataset.waiting ?? 0) + all("#mine .row.un").length;
+  document.title = `${calls ? `(${calls}) ` : ""}${titled()}`;
   const icon = find("link[rel=icon]");
   icon.dataset.calm ??= icon.href;
   const wanted = calls ? icon.dataset.alert : icon.dataset.calm;

@@ -216,7 +216,7 @@ export function restore(sent, same = false) {
     buttons().forEach((field, number) => { field.value ||= sent[0].buttons[number] ?? ""; });
     if (same && !typed && sent.length === 1) form().client_key.value = sent[0].key;
     grow();
-  }
+  } else if (conversation() === id) showKept(text);
   keep(id, text);
 }
 

@@ -137,10 +137,6 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => end(ctx
 document.addEventListener("input", ({ target }) => {
   if (target.id === "note-text" && !("early" in noter().dataset)) keep(conversation(), target.value, noter().dataset.writing);
 });
-document.addEventListener("console:typed", ({ detail: { id, kind } }) => {
-  // What the server refused after the box had gone comes back to the card.
-  if (kind === "reply" && id === conversation() && gone()) showKept(read(id).text);
-});
 if (noting() && !("early" in noter().dataset)) {
   // A page that came with the note open: what was typed here before goes into it, unless it brought a text back.
   mode = { id: conversation(), kind: noter().dataset.writing };

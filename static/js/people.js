@@ -188,18 +188,12 @@ async function tell() {
     find("#toasts").append(card);
   }
   fade();
-  if (fresh.length && live.leading()) ring(fresh.at(-1)).catch(() => {});  // offline: no sound
+  if (!fresh.length || !live.leading()) return;
+  const { place, name, title } = fresh.at(-1).dataset;
+  import("./alerts.js").then((bell) => bell.named(place, name, title), () => {});  // offline: no sound
 }
 
 const here = ({ dataset }) => dataset.place === conversation() && !document.hidden;
-
-/** Tones, and a notification for whoever looks at something else; its words stand where those of the others do. */
-async function ring({ dataset: { place, name, title } }) {
-  const bell = await import("./alerts.js"), what = find("template#mentioned") ?? Object.assign(document.createElement("template"), { id: "mentioned" });
-  what.content.replaceChildren(title);
-  document.head.append(what);
-  bell.arrived(place, name, what.id);
-}
 
 /** What came while nobody looked. */
 function look() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -117,9 +118,14 @@ class TestAnotherPage:
         streaming(page, live_desk)
         page.mouse.click(5, 5)  # a browser lets a page sound once somebody has touched it
 
+        expect(page).to_have_title(re.compile(r"^\(1\) "))
+        title = page.title().removeprefix("(1) ")
+
         waiting = builders.make_waiting()
 
         expect(page.locator("body")).to_have_attribute("data-sounded", "1")
+        expect(page).to_have_title(f"(2) {title}")
+        assert title in page.evaluate(f"fetch('{path}').then((answer) => answer.text())")
         card = page.locator("#toasts .call")
         expect(card).to_have_count(1)
         expect(card).to_contain_text("João Silva")
