@@ -1,4 +1,4 @@
-"""Two pages of one operator write the same draft: one of them wins, and the other one is told what."""
+"""Two pages of one operator write the same draft: one of them wins, and the other one is told what. A note is saved once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from conversations import clock
-from operators import drafts, writing
+from conversations.models import Mention, Note
+from operators import drafts, mentions, writing
 from operators.models import Draft
 from tests.builders import make_held, make_operator
 from tests.races.together import ROUNDS, Race, together
@@ -64,3 +65,27 @@ def test_a_text_is_sent_or_newer_than_what_was_sent(race: Race) -> None:
             row = Draft.objects.get(conversation=held)
             assert (row.version, row.text) == (2, "Oi, João" if kept else "")
             race.saw(sent=1, newer=int(kept))
+
+
+def test_a_note_that_is_saved_five_times_at_once_is_one(race: Race) -> None:
+    """Its answer was lost, or it was saved in two tabs: whoever it names is told once."""
+    ana, bia = make_operator("ana", capacity=ROUNDS), make_operator("bia")
+    with together(5, race) as at_once:
+        for number in range(ROUNDS):
+            held = make_held(ana, address=f"whatsapp:+55104{number:08d}")
+            save = partial(
+                mentions.note,
+                held,
+                author=ana,
+                body="@bia, falta o CEP.",
+                door="panel",
+                now=clock.now(),
+                client_key="uma chave",
+            )
+
+            written = at_once.run([save] * 5)
+
+            [row] = Note.objects.filter(conversation=held, author=ana)
+            assert [note.pk for note in written] == [row.pk] * 5
+            assert list(Mention.objects.filter(note=row).values_list("operator", flat=True)) == [bia.pk]
+            race.saw(saved=5, notes=1)
