@@ -1,4 +1,4 @@
-"""Two pages of one operator write the same draft: one of them wins, and the other one is told what. A note is saved once."""
+"""Two pages of one operator write the same: of drafts one wins, and the other is told what; of notes there is one."""
 
 from __future__ import annotations
 
