@@ -98,7 +98,9 @@ function unsure(event) {
   if (conversation() !== note.id || !noter()) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  find("#note-notice").replaceChildren(find("template#unsaved").content.cloneNode(true));
+  const line = Object.assign(document.createElement("p"), { className: "notice" });
+  line.append(find("template#unsaved").content.cloneNode(true));
+  find("#note-notice").replaceChildren(line);
 }
 
 function begin(event) {
