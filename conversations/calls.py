@@ -145,9 +145,8 @@ def _question(row: BotTurn, now: datetime) -> Question | None:
 def _answered(row: BotTurn, asked: Question, reply: Reply) -> None:
     breaker.answered(asked.conversation.sender)
     if not turns.accept(row, asked.conversation, reply, told=asked.told, now=clock.now()):
-        BotTurn.objects.filter(pk=row.pk).update(
-            failing_since=None
-        )  # it works: the newer question is answered next
+        # It works: the newer question is answered next.
+        BotTurn.objects.filter(pk=row.pk).update(failing_since=None)
 
 
 def _unanswered(row: BotTurn, asked: Question, why: Unanswered, asked_at: datetime) -> None:

@@ -87,7 +87,7 @@ def _refuse(
 ) -> HttpResponse:
     """For htmx the reason, beside the text that stays where it is; else the page with the text still in it."""
     now, conversation = clock.now(), pages.find(request, public_id)
-    said: dict[str, Any] = {"note_reason": _sentence(error), "note": form.body}
+    said: dict[str, Any] = {"id": str(public_id), "note_reason": _sentence(error), "note": form.body}
     if http.wants_fragment(request):
         return render(request, "operator/_note_refused.html", said, status=error.status)
     context = pages.full_context(request, conversation, now)

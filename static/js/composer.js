@@ -227,8 +227,11 @@ export function complain(text = words("unsent")) {
   find("#notice")?.replaceChildren(line);
 }
 
-/** Over the box of the chat that it is about; where another is open, it passes by. */
-export const tell = (id, text) => (id === conversation() ? complain(text) : toast(text ?? words("unsent")));
+/** Over the box of the chat that it is about; where another is open, to whom it was not sent passes by. */
+export function tell(id, text) {
+  if (id === conversation()) return complain(text);
+  toast(words("unsent-to").replace("{name}", find(`#row-${CSS.escape(id)} .nm`)?.textContent ?? "…"));
+}
 
 function submit(event) {
   if (event.target.id !== "composer") return;

@@ -37,14 +37,14 @@ async function put(id, kind, leaving) {
   let answer;
   try {
     answer = await fetch(place(id, "draft"), { method: "POST", keepalive, headers: { "HX-Request": "true", ...csrf() }, body });
-    if (answer.ok) return kept(id, kind, text, (await answer.json()).version);
+    if (answer.ok) return taken(id, kind, text, (await answer.json()).version);
     if (answer.status === 409) return behind(id, kind, await answer.json());
   } catch {
     // Offline: it is kept here, and goes with the next word or when the network is back.
   }
 }
 
-function kept(id, kind, text, version) {
+function taken(id, kind, text, version) {
   see(id, kind, version);
   const now = read(id, kind), dirty = now.text !== text;
   store(id, kind, { text: now.text, seen: version, dirty });
@@ -53,7 +53,7 @@ function kept(id, kind, text, version) {
 
 function behind(id, kind, newer) {
   if (newer.text && newer.text !== read(id, kind).text) return offer(id, kind, newer);
-  kept(id, kind, newer.text, newer.version);
+  taken(id, kind, newer.text, newer.version);
   if (read(id, kind).dirty) return put(id, kind, false);
 }
 
@@ -106,15 +106,17 @@ function follow({ key, newValue }) {
 
 // When ------------------------------------------------------------------------------------------------------------
 
-const known = () => Object.keys(localStorage).filter((key) => key.startsWith(`draft:${user}:`)).map((key) => key.split(":"));
-
-function saveAll(leaving) {
+/** No store, no draft. */
+function kept() {
   try {
-    return Promise.all(known().map(([, , id, kind = "reply"]) => save(id, kind, leaving)));
+    return Object.keys(localStorage);
   } catch {
-    return Promise.resolve();  // no store, no draft
+    return [];
   }
 }
+const known = () => kept().filter((key) => key.startsWith(`draft:${user}:`)).map((key) => key.split(":"));
+
+const saveAll = (leaving) => Promise.all(known().map(([, , id, kind = "reply"]) => save(id, kind, leaving)));
 
 /** Whether something that was written is in this browser alone. */
 const lacking = () => outbox.chats().length > 0 || known().some(([, , id, kind = "reply"]) => read(id, kind).dirty);
@@ -124,7 +126,7 @@ async function leave(form) {
   const soon = new Promise((done) => setTimeout(done, REST));
   await Promise.race([outbox.takeBack().then(() => saveAll(false)), soon]);
   if (lacking() && !confirm(words("leave"))) return outbox.goOn();
-  for (const kept of Object.keys(localStorage)) if (kept.match(/^(?:draft|outbox):([^:]+):/)?.[1] === user) localStorage.removeItem(kept);
+  for (const key of kept()) if (key.match(/^(?:draft|outbox):([^:]+):/)?.[1] === user) localStorage.removeItem(key);
   form.submit();
 }
 

@@ -35,6 +35,11 @@ def ready(page: Page) -> None:
     expect(page.locator('link[href*="writing"]')).to_have_count(1)
 
 
+def goes_to(page: Page, conversation: Conversation) -> None:
+    page.locator(f"#row-{conversation.public_id} .row").click()
+    expect(page.locator(f'#chat[data-conversation="{conversation.public_id}"]')).to_be_visible()
+
+
 def signs_out(page: Page, answers: str) -> list[str]:
     """What is asked before it."""
     asked: list[str] = []
@@ -97,9 +102,8 @@ class TestWhatWasSent:
 
         box(page).press("Enter")
         wait_for(lambda: held_back, page)
-        for conversation in (other, held):
-            page.locator(f"#row-{conversation.public_id} .row").click()
-            expect(page.locator(f'#chat[data-conversation="{conversation.public_id}"]')).to_be_visible()
+        goes_to(page, other)
+        goes_to(page, held)
         expect(box(page)).to_have_value("")
         answer_all(held_back)
 
@@ -132,6 +136,46 @@ class TestAnotherPage:
         card.locator(".take").click()
         expect(page).to_have_url(live_desk.url + chat(waiting))
         expect(box(page)).to_be_visible()
+
+
+def test_a_reason_is_told_over_no_other_chat(
+    ana: Operator, bia: Operator, held: Conversation, live_desk: Desk, console: Console
+) -> None:
+    other = builders.make_held(ana, address=RUI)
+    page = console(ana, chat(held))
+    ready(page)
+    held_back = hold_back(page, "**/send")
+    box(page).fill("x" * 20_001)
+    box(page).press("Enter")
+    wait_for(lambda: held_back, page)
+    goes_to(page, other)
+    answer_all(held_back)
+
+    expect(page.locator("#toasts")).to_contain_text("Não enviado para João Silva.")
+    expect(page.locator("#notice")).to_be_empty()
+
+
+FOCUSES_CARDS = """() => {
+  const wait = setTimeout, cards = document.querySelector("#toasts");
+  window.setTimeout = (work, after) => wait(work, after >= 2000 && after <= 8000 ? 300 : after);
+  new MutationObserver(() => cards.querySelector("[data-dismiss]")?.focus()).observe(cards, { childList: true });
+}"""
+"""Somebody is at once in a card that comes, and whatever leaves by itself does so soon."""
+
+
+def test_a_card_does_not_leave_from_under_the_focus(ana: Operator, live_desk: Desk, console: Console) -> None:
+    page = console(ana)
+    streaming(page, live_desk)
+    page.evaluate(FOCUSES_CARDS)
+    builders.make_waiting()
+    button = page.locator("#toasts .call [data-dismiss]")
+    expect(button).to_be_focused()
+
+    page.wait_for_timeout(1_000)
+    expect(button).to_be_focused()
+    button.blur()
+
+    expect(button).to_have_count(0)
 
 
 def test_a_call_may_be_put_aside(ana: Operator, live_desk: Desk, console: Console) -> None:
@@ -262,12 +306,11 @@ class TestAFile:
         box(page).fill("Segue")
         box(page).press("Enter")
         wait_for(lambda: uploads, page)
-        page.locator(f"#row-{other.public_id} .row").click()
-        expect(page.locator(f'#chat[data-conversation="{other.public_id}"]')).to_be_visible()
+        goes_to(page, other)
 
         uploads[0].abort()
 
-        expect(page.locator("#toasts")).to_contain_text("O arquivo não foi enviado")
+        expect(page.locator("#toasts")).to_contain_text("Não enviado para João Silva.")
         expect(page.locator("#notice")).to_be_empty()
         expect(page.locator("#attached")).to_be_hidden()
         page.locator(f"#row-{held.public_id} .row").click()
@@ -285,3 +328,33 @@ class TestAFile:
 
         expect(page.locator("#notice")).to_contain_text("O arquivo não foi enviado")
         expect(page.locator("#attached")).to_contain_text("foto.png")
+
+    def test_asks_first_what_was_left_to_fill_in(
+        self, ana: Operator, held: Conversation, live_desk: Desk, console: Console
+    ) -> None:
+        page = console(ana, chat(held))
+        ready(page)
+        page.locator("#file").set_input_files({"name": "foto.png", "mimeType": "image/png", "buffer": PHOTO})
+        box(page).fill("Oi, {nome}!")
+        box(page).press("Enter")
+
+        expect(page.locator("#notice")).to_contain_text("{nome}")
+        expect(page.locator("#attached")).to_contain_text("foto.png")
+
+    def test_is_recorded_once_however_often_one_asks(
+        self, ana: Operator, held: Conversation, live_desk: Desk, console: Console
+    ) -> None:
+        page = console(ana, chat(held))
+        ready(page)
+        page.evaluate(
+            """() => {
+              window.asked = 0;
+              MediaRecorder.isTypeSupported = () => true;
+              navigator.mediaDevices.getUserMedia = () => { window.asked += 1; return new Promise(() => {}); };
+            }"""
+        )
+        button = page.get_by_role("button", name="Gravar mensagem de voz")
+        button.click()
+        button.click()
+
+        assert page.evaluate("window.asked") == 1
